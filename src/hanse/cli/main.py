@@ -1,0 +1,1 @@
+"""The command line's front door; every verb is imported when it is called."""
