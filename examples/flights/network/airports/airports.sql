@@ -1,0 +1,1 @@
+SELECT faa, name, lat, lon, alt, tz, dst, tzone FROM airports_file

@@ -1,0 +1,1 @@
+SELECT carrier, name FROM airlines_file

@@ -1,0 +1,3 @@
+-- table: operations.flights.flights
+-- to: team:analysts
+carrier = principal.carrier
