@@ -323,6 +323,8 @@ def compose(text: str, offset: int = 0) -> tuple[Node | None, list[Fault]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark is not None else (0, 0)
+        if "nesting depth" in str(error.problem):
+            raise Fault(DEPTH, f"nested deeper than {LIMIT_DEPTH} levels", line, column, mend="flatten the structure") from None
         raise Fault(SYNTAX, _said(error), line, column, mend=_hint(text, line)) from None
     except yaml.YAMLError as error:
         raise Fault("yaml.encoding", f"the text cannot be read: {error}", 0, 0, mend="save the file as UTF-8") from None
