@@ -1,0 +1,104 @@
+"""A home's Iceberg catalogue, and the file access that lets a home move to another folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
+
+if TYPE_CHECKING:
+    from pyiceberg.typedef import Properties
+
+# the parts of a stored path that stay when a home moves: domain/product/port_v1/table/{data,metadata}/file
+_KEPT_PARTS = 6
+_LOCKS: dict[Path, Lock] = {}
+_LOCKS_LOCK = Lock()
+
+
+@contextmanager
+def opened(catalog: Path, warehouse: Path) -> Iterator[SqlCatalog]:
+    """The catalogue kept in the SQLite file `catalog`, for the time of one act; its connections end with it."""
+    # a home is held by one process (its lock): commits of its threads take turns here
+    with _lock(catalog):
+        iceberg = SqlCatalog(
+            "home",
+            **{
+                "uri": f"sqlite:///{catalog}",
+                "warehouse": str(warehouse),
+                "py-io-impl": f"{HomeFiles.__module__}.{HomeFiles.__qualname__}",
+                "hanse.warehouse": str(warehouse),
+            },
+        )
+        try:
+            yield iceberg
+        finally:
+            iceberg.engine.dispose()
+
+
+def _lock(catalog: Path) -> Lock:
+    with _LOCKS_LOCK:
+        return _LOCKS.setdefault(catalog.resolve(), Lock())
+
+
+class HomeFiles(FileIO):  # type: ignore[misc,unused-ignore]
+    """Local files below the warehouse: Iceberg records absolute paths; they are read where they are now."""
+
+    def __init__(self, properties: Properties | None = None) -> None:
+        super().__init__(properties or {})
+        self._warehouse = Path(self.properties["hanse.warehouse"])
+
+    def place(self, location: str) -> Path:
+        """The file that `location` names, in this home whatever folder the home had when it was written."""
+        path = Path(location.removeprefix("file://"))
+        if path.is_relative_to(self._warehouse):
+            return path
+        return self._warehouse.joinpath(*path.parts[-_KEPT_PARTS:])
+
+    def new_input(self, location: str) -> InputFile:
+        return _In(location, self.place(location))
+
+    def new_output(self, location: str) -> OutputFile:
+        return _Out(location, self.place(location))
+
+    def delete(self, location: str | InputFile | OutputFile) -> None:
+        text = location if isinstance(location, str) else location.location
+        self.place(text).unlink(missing_ok=True)
+
+
+class _In(InputFile):  # type: ignore[misc,unused-ignore]
+    def __init__(self, location: str, path: Path) -> None:
+        super().__init__(location)
+        self._path = path
+
+    def __len__(self) -> int:
+        return self._path.stat().st_size
+
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    def open(self, seekable: bool = True) -> InputStream:
+        return self._path.open("rb")  # type: ignore[no-any-return,unused-ignore]
+
+
+class _Out(OutputFile):  # type: ignore[misc,unused-ignore]
+    def __init__(self, location: str, path: Path) -> None:
+        super().__init__(location)
+        self._path = path
+
+    def __len__(self) -> int:
+        return self._path.stat().st_size
+
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    def to_input_file(self) -> InputFile:
+        return _In(self.location, self._path)
+
+    def create(self, overwrite: bool = False) -> OutputStream:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        return open(self._path, "wb" if overwrite else "xb")  # type: ignore[no-any-return,unused-ignore]
