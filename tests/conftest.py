@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.demo import Demo, serving
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -28,3 +31,10 @@ def attacks() -> Path:
 def flights_data() -> Path:
     """The example's data files."""
     return ROOT / "examples" / "flights" / "data"
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo mesh, serving; tests that use it carry `xdist_group("demo")`, so that one is started."""
+    with serving(tmp_path_factory.mktemp("demo") / "flights-mesh") as one:
+        yield one

@@ -14,4 +14,8 @@ def punctuality(flights: pa.Table, carriers: pa.Table) -> pa.Table:
         .rename_columns(["carrier", "month", "flights", "punctual"])
     )
     share = pc.divide(pc.cast(counted["punctual"], pa.float64()), pc.cast(counted["flights"], pa.float64()))
-    return counted.append_column("share", share).join(carriers, "carrier").sort_by([("carrier", "ascending"), ("month", "ascending")])
+    return (
+        counted.append_column("share", share)
+        .join(carriers, "carrier")
+        .sort_by([("carrier", "ascending"), ("month", "ascending")])
+    )
