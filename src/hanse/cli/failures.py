@@ -1,0 +1,116 @@
+"""How an error reaches a person: one plain sentence, a blank line, what mends it, and an exit code."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hanse import __version__
+from hanse.cli.state import State
+from hanse.client.errors import ClientError
+from hanse.errors import HanseError
+from hanse.names import nearest
+
+FINDINGS, USAGE, REFUSED, UNREACHABLE, MOVED, FAULT, INTERRUPTED = 1, 2, 3, 4, 5, 70, 130
+_BY_KIND = {
+    "invalid": USAGE,
+    "not-found": USAGE,
+    "denied": REFUSED,
+    "unavailable": UNREACHABLE,
+    "conflict": MOVED,
+    "failed": FAULT,
+}
+# errors about a project's files or data, whatever their kind
+_FINDINGS = ("walk.", "plan.blocked", "contract.", "product.", "build.", "test.", "policy.", "compat.", "version.")
+
+
+def exit_code(kind: str, slug: str) -> int:
+    """The exit code of an error (ux §5)."""
+    if kind == "invalid" and slug.startswith(_FINDINGS):
+        return FINDINGS
+    return _BY_KIND.get(kind, FAULT)
+
+
+def tell(error: Exception, words: Sequence[str], flags: State) -> int:
+    """Show `error` on stderr and return the exit code."""
+    if flags.debug:
+        traceback.print_exception(error)
+    if isinstance(error, click.ClickException):
+        return _usage(error)
+    if isinstance(error, HanseError):
+        return _problem({"kind": error.kind.value, **error.as_problem()}, flags)
+    if isinstance(error, ClientError):
+        return _problem(error.problem, flags)
+    return _fault(error, words)
+
+
+def _problem(problem: dict[str, Any], flags: State) -> int:
+    slug, kind = str(problem.get("code", "hanse.failed")), str(problem.get("kind", "failed"))
+    if flags.json:
+        import json
+
+        click.echo(json.dumps({"schema": "hanse.error/1", **problem}, indent=2, default=str))
+    findings = problem.get("findings")
+    if findings and not flags.json:
+        from hanse.cli.render import finding_lines
+
+        for line in finding_lines(findings):
+            click.echo(line, err=True)
+        click.echo("", err=True)
+    where = f"{problem['where']}  " if problem.get("where") else ""
+    click.echo(f"{slug}  {where}{problem.get('detail', '')}", err=True)
+    if why := problem.get("why"):
+        click.echo(f"why: {why}", err=True)
+    if mend := problem.get("mend"):
+        click.echo(f"\nmend: {mend}", err=True)
+    return exit_code(kind, slug)
+
+
+def _usage(error: click.ClickException) -> int:
+    context = getattr(error, "ctx", None)
+    mend = getattr(error, "mend", None)
+    if mend is None and isinstance(error, click.NoSuchOption) and context is not None:
+        known = [flag for parameter in context.command.params for flag in parameter.opts]
+        near = nearest(error.option_name, known, 1)
+        mend = near[0] if near else None
+    if mend is None:
+        mend = f"{context.command_path} --help" if context is not None else "hanse --help"
+    click.echo(f"{error.format_message().rstrip('.')}\n\nmend: {mend}", err=True)
+    return USAGE
+
+
+def _fault(error: Exception, words: Sequence[str]) -> int:
+    report = _report(error, words)
+    click.echo(f"hanse.failed  a fault in hanse: {type(error).__name__}", err=True)
+    click.echo(f"\nmend: report it with {report}; the same call with --debug shows more", err=True)
+    return FAULT
+
+
+def _report(error: Exception, words: Sequence[str]) -> Path:
+    # kinds and places only: messages, arguments and locals may hold data or secrets
+    package = str(Path(__file__).parent.parent)
+    lines = [
+        f"hanse {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        f"verb: {next((word for word in words if not word.startswith('-')), '')[:20]!r}",
+    ]
+    cause: BaseException | None = error
+    while cause is not None and len(lines) < 200:
+        lines.append(f"{type(cause).__module__}.{type(cause).__qualname__}")
+        for frame in traceback.extract_tb(cause.__traceback__):
+            file = frame.filename.replace(package, "hanse")
+            lines.append(f"  {file.split('site-packages/')[-1]}:{frame.lineno} {frame.name}")
+        cause = cause.__cause__ or cause.__context__
+    text = "\n".join(lines) + "\n"
+    name = f"hanse-fault-{hashlib.sha256(text.encode()).hexdigest()[:8]}-"
+    with tempfile.NamedTemporaryFile("w", prefix=name, suffix=".txt", delete=False) as file:
+        file.write(text)
+    return Path(file.name)
+
+
