@@ -36,9 +36,9 @@ FUNCTIONS = frozenset((
     "array_size", "between", "bit_length", "case", "cast", "ceil", "ceiling", "coalesce", "concat", "concat_ws",
     "contains", "count", "date", "date_diff", "date_part", "date_trunc", "day", "dayofweek", "ends_with", "exists",
     "extract", "floor", "greatest", "hour", "if", "ifnull", "is_inf", "is_nan", "least", "left", "len", "length",
-    "list_contains", "list_has", "list_has_all", "list_has_any", "lower", "lpad", "ltrim", "max", "min", "minute",
+    "list_contains", "list_has", "list_has_all", "list_has_any", "lower", "ltrim", "max", "min", "minute",
     "month", "nullif", "quarter", "regexp_full_match", "regexp_i_like", "regexp_like", "regexp_matches", "replace",
-    "right", "round", "rpad", "rtrim", "second", "split_part", "starts_with", "str_position", "strpos", "substr",
+    "right", "round", "rtrim", "second", "split_part", "starts_with", "str_position", "strpos", "substr",
     "substring", "sum", "timestamp_trunc", "trim", "try_cast", "upper", "week", "year",
 ))  # fmt: skip
 
@@ -282,6 +282,15 @@ def _outside_text(body: str) -> str:
     return re.sub(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$([a-z]*)\$.*?\$\1\$", "", body, flags=re.S)
 
 
+def function_name(node: exp.Expression) -> str | None:
+    """The lower-cased name of the function that `node` calls, None when it calls none."""
+    from sqlglot import exp
+
+    if not isinstance(node, exp.Func) or isinstance(node, exp.And | exp.Or):
+        return None
+    return str(node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+
+
 def _check(tree: exp.Expression, line: int) -> frozenset[tuple[str, ...]]:
     """Refuse what a predicate may not do; return the tables it reads, lower-cased as SQL names are."""
     from sqlglot import exp
@@ -297,8 +306,7 @@ def _check(tree: exp.Expression, line: int) -> frozenset[tuple[str, ...]]:
     for node in tree.walk():
         if not isinstance(node, allowed) or isinstance(node, exp.Placeholder | exp.Parameter | exp.Into):
             raise _Fault(line, f"{type(node).__name__.lower()} has no place in a row policy")
-        if isinstance(node, exp.Func) and not isinstance(node, exp.And | exp.Or):
-            name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+        if (name := function_name(node)) is not None:
             if name not in FUNCTIONS:
                 close = nearest(name, FUNCTIONS)
                 mend = f"nearest: {', '.join(close)}" if close else "plain text, number, date and list functions only"
