@@ -324,7 +324,9 @@ def compose(text: str, offset: int = 0) -> tuple[Node | None, list[Fault]]:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark is not None else (0, 0)
         if "nesting depth" in str(error.problem):
-            raise Fault(DEPTH, f"nested deeper than {LIMIT_DEPTH} levels", line, column, mend="flatten the structure") from None
+            raise Fault(
+                DEPTH, f"nested deeper than {LIMIT_DEPTH} levels", line, column, mend="flatten the structure"
+            ) from None
         raise Fault(SYNTAX, _said(error), line, column, mend=_hint(text, line)) from None
     except yaml.YAMLError as error:
         raise Fault("yaml.encoding", f"the text cannot be read: {error}", 0, 0, mend="save the file as UTF-8") from None
@@ -346,5 +348,3 @@ def _hint(text: str, line: int) -> str:
     if "{{" in here or "*" in here or "@" in here or "%" in here:
         return "quote the value"
     return "look at the indentation, the quotes and the ': ' of this line and the one before"
-
-

@@ -104,7 +104,11 @@ def _replace(text: str, node: Node, parent: Node, value: Any) -> str:
     if compound and not parent.flow and parent.children is not None and node.flow is False and node.style != "*":
         indent = parent.column + 2
         newline = _newline(text)
-        before = text[:start].rstrip(" \t\r\n") if "\n" in text[text.rfind(":", 0, start) : start] else text[:start].rstrip(" ")
+        before = (
+            text[:start].rstrip(" \t\r\n")
+            if "\n" in text[text.rfind(":", 0, start) : start]
+            else text[:start].rstrip(" ")
+        )
         return before + newline + newline.join(_block(value, indent)) + text[end:]
     shown = _flow(value) if isinstance(value, (dict, list)) else _scalar(value)
     gap = "" if start == end and text[start - 1 : start] in (" ", "\n", "[", "{") else " " if start == end else ""

@@ -32,8 +32,17 @@ _NAMES: dict[str, str] = {
     for name in names.split()
 }
 _WHOLE = {"ubigint": 20, "uint64": 20, "hugeint": 38, "uhugeint": 38, "int128": 38}
-_ARGUMENTS = {"decimal": 2, "string": 1, "binary": 1, "time": 1, "timestamp": 1, "timestamptz": 1, "float32": 1}
-_FREE_ARGUMENTS = frozenset({"enum", "int", "integer", "bigint", "smallint", "tinyint", "mediumint", "bit", "double"})
+_ARGUMENTS = {
+    "decimal": 2,
+    "string": 1,
+    "binary": 1,
+    "time": 1,
+    "timestamp": 1,
+    "timestamptz": 1,
+    "float32": 2,
+    "float64": 2,
+}
+_FREE_ARGUMENTS = frozenset({"enum", "int", "integer", "bigint", "smallint", "tinyint", "mediumint", "bit"})
 _SPELLING = re.compile(
     r"(?P<name>[a-z][a-z0-9_]*)(?P<words>(?:\s+[a-z]+)*?)\s*(?:\((?P<arguments>[^()]*)\))?(?P<after>(?:\s+[a-z]+)*)\s*(?P<lists>(?:\[\s*\d*\s*\])*)",
     re.ASCII,
@@ -59,7 +68,15 @@ _WORDS = {
     "tinyint unsigned": "int32",
     "mediumint unsigned": "int32",
 }
-_INTEGERS = {"i8": "int32", "i16": "int32", "i32": "int32", "i64": "int64", "u8": "int32", "u16": "int32", "u32": "int64"}
+_INTEGERS = {
+    "i8": "int32",
+    "i16": "int32",
+    "i32": "int32",
+    "i64": "int64",
+    "u8": "int32",
+    "u16": "int32",
+    "u32": "int64",
+}
 _DEFAULTS = {"string": "string", "number": "float64", "boolean": "boolean", "time": "time"}
 _HOURS = re.compile(r"[Hh]{1,2}|%H|%I")
 DECIMAL = (18, 3)  # what DuckDB takes for a DECIMAL without arguments
@@ -92,7 +109,9 @@ def _parts(logical: str, children: Sequence[Column], physical: str | None) -> Ty
     if logical == "object":
         return Struct(tuple(Field(child.name, child.type, child.required) for child in children))
     if logical == "map":
-        key, value = (children[0].type, children[1].type) if len(children) == 2 else (Scalar("string"), Scalar("string"))
+        key, value = (
+            (children[0].type, children[1].type) if len(children) == 2 else (Scalar("string"), Scalar("string"))
+        )
         return MapOf(key, value)
     if children:
         return ListOf(children[0].type)
@@ -179,7 +198,7 @@ def _scalar(scalar: str, name: str, arguments: str | None, logical: str | None) 
         if len(numbers) > most:
             return None, f"{name} takes at most {most} argument{'s' if most > 1 else ''}"
     if scalar != "decimal":
-        if scalar == "float32" and numbers and numbers[0] > 24:
+        if scalar == "float32" and len(numbers) == 1 and numbers[0] > 24:
             return Scalar("float64"), ""
         if scalar in ("string", "binary") and numbers and numbers[0] < 1:
             return None, "a length is at least 1"

@@ -56,7 +56,13 @@ _TYPES = {
     "boolean": "true or false", "null": "null",
 }  # fmt: skip
 # keys that people write and what the standards call them, where spelling alone does not lead there
-_OTHER_WORDS = {"columns": "properties", "tables": "schema", "type": "logicalType", "owner": "team", "datatype": "logicalType"}
+_OTHER_WORDS = {
+    "columns": "properties",
+    "tables": "schema",
+    "type": "logicalType",
+    "owner": "team",
+    "datatype": "logicalType",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,8 @@ def causes(errors: Iterable[Any], schema: dict[str, Any], tree: Any) -> list[Cau
         else:
             found += _unfold(error, schema, unknown)
     failing = {cause.path[:-1] if cause.code == REQUIRED or cause.on_key else cause.path for cause in found}
+    missing = {cause.path[:-1] for cause in found if cause.code == REQUIRED}
+    found = [cause for cause in found if cause.code != ONE_OF or cause.path not in missing]
     for error in unknown:
         found += _unknown_keys(error, schema, tree, failing)
     seen: dict[tuple[Path, str, str], Cause] = {}
@@ -111,7 +119,9 @@ def _alternatives(error: Any, schema: dict[str, Any], unknown: list[Any]) -> Ite
     missing = [next((e for e in branch if _is(e, "Required")), None) for branch in here]
     if branches and all(m is not None and len(b) == 1 for m, b in zip(missing, branches, strict=True)):
         names = [m.kind.property for m in missing if m is not None]
-        yield Cause(path, REQUIRED, f"one of {', '.join(names)} is missing", f"add one of them, such as '{names[0]}: …'")
+        yield Cause(
+            path, REQUIRED, f"one of {', '.join(names)} is missing", f"add one of them, such as '{names[0]}: …'"
+        )
         return
     fitting = [b for b, h in zip(branches, here, strict=True) if not any(_is(e, "Type", "Required") for e in h)]
     if not fitting:
@@ -144,7 +154,7 @@ def _plain(error: Any) -> Cause:
             types = [_TYPES.get(t, t) for t in kind.types]
             mend = f"write {types[0]}"
             if "string" in kind.types and isinstance(value, (int, float)):
-                mend = f"quote it: {path[-1] if path else 'value'}: \"{_show(value)}\""
+                mend = f'quote it: {path[-1] if path else "value"}: "{_show(value)}"'
             return Cause(path, TYPE, f"{_at(path)} is {_kind_of(value)}, where {' or '.join(types)} is wanted", mend)
         case "Enum" | "Constant":
             options = kind.options if hasattr(kind, "options") else [kind.expected_value]

@@ -6,10 +6,9 @@ from functools import cache
 from typing import Any
 
 from hanse.errors import Finding, Kind, Severity, code
-from hanse.names import nearest
 from hanse.spec.document import Document, pointer
 from hanse.spec.schema import odcs, odps
-from hanse.spec.schema.causes import ENUM, REQUIRED, Cause, causes
+from hanse.spec.schema.causes import ENUM, REQUIRED, TYPE, Cause, causes
 
 DECLARED_VERSION = code(
     "schema.declared-version",
@@ -60,7 +59,8 @@ def schema_findings(document: Document, kind: str) -> list[Finding]:
     declared = tree.get("apiVersion") if isinstance(tree, dict) else None
     if declared not in versions:
         found = _causes(kind, versions[0], tree)
-        if declared is not None and not any(cause.path == ("apiVersion",) for cause in found):
+        if declared is not None:
+            found = [cause for cause in found if cause.path != ("apiVersion",)]
             found.append(_unread_version(standard, declared, versions))
         return _findings(document, standard, versions[0], found)
     found = _causes(kind, declared, tree)
@@ -84,10 +84,9 @@ def schema_findings(document: Document, kind: str) -> list[Finding]:
 
 
 def _unread_version(standard: str, declared: Any, versions: tuple[str, ...]) -> Cause:
-    near = nearest(str(declared), versions, 1) or [versions[0]]
     return Cause(
-        ("apiVersion",), ENUM, f"{standard} {declared} is not read; hanse reads {', '.join(versions)}",
-        f"apiVersion: {near[0]}",
+        ("apiVersion",), TYPE if not isinstance(declared, str) else ENUM,
+        f"{standard} {str(declared)[:40]!r} is not read; hanse reads {', '.join(versions)}", f"apiVersion: {versions[0]}",
     )  # fmt: skip
 
 

@@ -39,9 +39,7 @@ _TO_310: list[Difference] = [
     ("$defs/Port", {"type": "integer"}),
     (
         "$defs/Server/properties/type/enum",
-        "api athena azure bigquery clickhouse databricks denodo dremio duckdb glue cloudsql db2 hive impala informix kafka "
-        "kinesis local mysql oracle postgresql postgres presto pubsub redshift s3 sftp snowflake sqlserver synapse trino "
-        "vertica zen custom".split(),
+        ["api", "athena", "azure", "bigquery", "clickhouse", "databricks", "denodo", "dremio", "duckdb", "glue", "cloudsql", "db2", "hive", "impala", "informix", "kafka", "kinesis", "local", "mysql", "oracle", "postgresql", "postgres", "presto", "pubsub", "redshift", "s3", "sftp", "snowflake", "sqlserver", "synapse", "trino", "vertica", "zen", "custom"],
     ),
     (f"{_SERVER}/AthenaServer/properties/workgroup", GONE),
     (f"{_SERVER}/AthenaServer/required", ["stagingDir", "schema"]),
@@ -69,9 +67,7 @@ _TO_310: list[Difference] = [
 _OPERATORS = {
     "mustBe": {},
     "mustNotBe": {},
-    **dict.fromkeys(
-        ("mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo"), _NUMBER
-    ),
+    **dict.fromkeys(("mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo"), _NUMBER),
     **dict.fromkeys(
         ("mustBeBetween", "mustNotBeBetween"),
         {"type": "array", "minItems": 2, "maxItems": 2, "uniqueItems": True, "items": _NUMBER},
@@ -85,9 +81,7 @@ _TO_302: list[Difference] = [
     ("$defs/Server/unevaluatedProperties", GONE),
     (
         "$defs/Server/properties/type/enum",
-        "api athena azure bigquery clickhouse databricks denodo dremio duckdb glue cloudsql db2 informix kafka kinesis local "
-        "mysql oracle postgresql postgres presto pubsub redshift s3 sftp snowflake sqlserver synapse trino vertica "
-        "custom".split(),
+        ["api", "athena", "azure", "bigquery", "clickhouse", "databricks", "denodo", "dremio", "duckdb", "glue", "cloudsql", "db2", "informix", "kafka", "kinesis", "local", "mysql", "oracle", "postgresql", "postgres", "presto", "pubsub", "redshift", "s3", "sftp", "snowflake", "sqlserver", "synapse", "trino", "vertica", "custom"],
     ),
     (f"{_SERVER}/DuckdbServer/properties/schema", {"type": "integer"}),
     (f"{_SERVER}/CustomServer/properties/stream", GONE),
@@ -136,7 +130,10 @@ _TO_302: list[Difference] = [
         },
     ),
     ("$defs/Role/additionalProperties", GONE),
-    *[(f"$defs/ServiceLevelAgreementProperty/properties/{name}", GONE) for name in ("description", "scheduler", "schedule")],
+    *[
+        (f"$defs/ServiceLevelAgreementProperty/properties/{name}", GONE)
+        for name in ("description", "scheduler", "schedule")
+    ],
     ("$defs/ServiceLevelAgreementProperty/additionalProperties", GONE),
     ("$defs/CustomProperty/properties/description", GONE),
     ("$defs/CustomProperty/required", GONE),
