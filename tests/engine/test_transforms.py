@@ -133,7 +133,8 @@ def test_the_environment_is_empty() -> None:
         "import os\nos.kill(os.getppid(), 0)",
         "import pyarrow as pa\npa.OSFile('/etc/hostname')",
         "import threading\nout = []\ndef f():\n    try:\n        out.append(open('/etc/hostname'))\n"
-        "    except OSError as e:\n        out.append(e)\nt = threading.Thread(target=f)\nt.start(); t.join()\nraise out[0]",
+        "    except OSError as e:\n        out.append(e)\n"
+        "t = threading.Thread(target=f)\nt.start(); t.join()\nraise out[0]",
         "import ctypes\nassert ctypes.CDLL(None).open(b'/etc/hostname', 0) == -1\nraise PermissionError",
     ],
 )
@@ -153,9 +154,7 @@ def test_an_item_of_the_doors_corpus_is_refused_or_stopped(attacks: Path) -> Non
 
 def test_without_landlock_only_trusted_domains_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transforms.runner, "landlock_version", lambda: 0)
-    transform = PythonTransform(
-        "a.b_v1.c", "c.py", "make", "import pyarrow\n\ndef make():\n    return pyarrow.table({'a': [1]})"
-    )
+    transform = PythonTransform("a.b_v1.c", "c.py", "make", "def make():\n    return None\n")
     with pytest.raises(PythonNotTrusted), run(transform, {}, TransformLimits()):
         pass
     assert made("return flights").num_rows == 2

@@ -97,7 +97,7 @@ def stage(  # noqa: PLR0917
     if mode == "append" and time_column is not None and since is not None:
         rows = _at_or_after(rows, contract_table, time_column, since)
     data = table_folder(warehouse, name) / "data"
-    written = write_files(rows, fields, data)
+    written = write_files(rows, fields, data, schema.schema_id)
     extra: tuple[Written, ...] = ()
     try:
         columns = tuple(
@@ -112,6 +112,7 @@ def stage(  # noqa: PLR0917
             columns,
             fields,
             data=data,
+            schema_id=schema.schema_id,
             written=written,
             mode=mode,
             keys=keys,
@@ -218,6 +219,7 @@ def _replace(
     fields: pa.Schema,
     *,
     data: Path,
+    schema_id: int,
     written: Sequence[Written],
     mode: str,
     keys: Sequence[str],
@@ -244,9 +246,8 @@ def _replace(
     with duckdb.connect() as engine:
         try:
             for file in base.files:
-                alone = TableSnapshot(
-                    base.table, base.iceberg_table, base.snapshot_id, base.schema_id, columns, (file,), file.rows
-                )
+                # read by field ids whatever the file was written under: `columns` are the new schema's
+                alone = TableSnapshot(base.table, base.iceberg_table, base.snapshot_id, -1, columns, (file,), file.rows)
                 rows = f"({scan_sql(alone, warehouse)}) AS held"
                 counted = engine.execute(f"SELECT count(*) FROM {rows} WHERE {gone_if}", values).fetchone()
                 if counted is None or counted[0] == 0:
@@ -255,7 +256,7 @@ def _replace(
                 gone.add(file.path)
                 if counted[0] < file.rows:
                     reader = engine.execute(f"SELECT * FROM {rows} WHERE NOT ({gone_if})", values).to_arrow_reader()
-                    anew += write_files(_as_stored(reader, columns, fields), fields, data)
+                    anew += write_files(_as_stored(reader, columns, fields), fields, data, schema_id)
         except BaseException:
             for done in anew:
                 done.path.unlink(missing_ok=True)

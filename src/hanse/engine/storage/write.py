@@ -69,8 +69,11 @@ class _Hashing:
         return self._hash.hexdigest()
 
 
-def write_files(batches: Iterator[pa.RecordBatch], schema: pa.Schema, folder: Path) -> list[Written]:
-    """Write `batches` (already of `schema`) below `folder`; on any failure nothing of it is left behind."""
+def write_files(batches: Iterator[pa.RecordBatch], schema: pa.Schema, folder: Path, schema_id: int) -> list[Written]:
+    """Write `batches` (already of `schema`) below `folder`; on any failure nothing of it is left behind.
+
+    A file's name begins with the id of its schema: `scan_sql` reads by name what was written under the same one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Written] = []
     begun: list[Path] = []
@@ -78,7 +81,7 @@ def write_files(batches: Iterator[pa.RecordBatch], schema: pa.Schema, folder: Pa
         groups = _groups(batches, schema)
         group = next(groups, None)
         while group is not None:
-            path = folder / f"{uuid.uuid4()}.parquet"
+            path = folder / f"{schema_id}-{uuid.uuid4()}.parquet"
             begun.append(path)
             group = _write_file(path, schema, group, groups, written)
     except BaseException:
