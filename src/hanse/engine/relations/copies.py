@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hanse.engine.errors import DataDamaged, MemoryLimit, PolicyFailed, TimeLimit, TooLarge
 from hanse.engine.relations.inputs import Input
-from hanse.engine.relations.masks import keyed
+from hanse.engine.relations.masks import pads
 from hanse.engine.relations.policy import PolicySelect, fingerprint, policy_select
 from hanse.engine.settings import GIB, EngineSettings
 from hanse.engine.worker.frames import Closed, Frame
@@ -102,7 +102,8 @@ class Copies:
         }
         out.touch(mode=0o600)
         asked = {
-            "sql": keyed(select.sql, given.mask_key),
+            "sql": select.sql,
+            "pads": pads(given.mask_key),
             "views": [[list(name), source] for name, source in select.views],
             "files": list(select.files),
             "out": str(out),

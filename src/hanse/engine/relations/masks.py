@@ -31,23 +31,16 @@ _WHOLE = ("int32", "int64")
 _NUMBERS = (*_WHOLE, "float32", "float64", "decimal")
 _MOMENTS = ("date", "timestamp", "timestamptz")
 
-# two blobs of 64 bytes, bound by the trusted reader; the text of a relation never holds the key
-INNER_PAD, OUTER_PAD = "$$inner", "$$outer"
+# two blobs of 64 bytes, set as variables in the trusted reader alone: no SQL text ever holds the key
+_INNER, _OUTER = "hanse_inner_pad", "hanse_outer_pad"
 
 
-def pads(key: bytes) -> tuple[str, str]:
-    """The SQL blobs of HMAC's two pads (RFC 2104) for `key`."""
+def pads(key: bytes) -> dict[str, str]:
+    """HMAC's two padded keys (RFC 2104) in hex, by the variable that the trusted reader holds them in."""
     if len(key) > 64:
         key = hashlib.sha256(key).digest()
     key = key.ljust(64, b"\0")
-    inner, outer = (bytes(byte ^ pad for byte in key) for pad in (0x36, 0x5C))
-    return tuple(f"from_hex('{blob.hex()}')" for blob in (inner, outer))  # type: ignore[return-value]
-
-
-def keyed(sql: str, key: bytes) -> str:
-    """`sql` with the pads of `key` in place."""
-    inner, outer = pads(key)
-    return sql.replace(INNER_PAD, inner).replace(OUTER_PAD, outer)
+    return {name: bytes(byte ^ pad for byte in key).hex() for name, pad in ((_INNER, 0x36), (_OUTER, 0x5C))}
 
 
 def shown(
@@ -151,8 +144,8 @@ def masked(value: str, type_: Type, mask: Mask) -> Shown:
             return _constant(constant, type_)
         case HashMask():
             text = f"encode(CAST({value} AS VARCHAR))"
-            inner = f"from_hex(sha256({INNER_PAD} || {text}))"
-            return f"left(sha256({OUTER_PAD} || {inner}), {HASH_DIGITS})", _TEXT
+            inner = f"from_hex(sha256(getvariable({literal(_INNER)}) || {text}))"
+            return f"left(sha256(getvariable({literal(_OUTER)}) || {inner}), {HASH_DIGITS})", _TEXT
         case Last(count):
             return f"'****' || right(CAST({value} AS VARCHAR), {int(count)})", _TEXT
         case Truncate(str() as to) if kind in _MOMENTS and to in ("year", "month", "day"):

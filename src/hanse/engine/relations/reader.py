@@ -59,6 +59,8 @@ def _read(asked: dict[str, Any], limits: dict[str, Any]) -> tuple[int, int]:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(path[0])}.{quote(path[1])}")
         where = [path[0], "main"] if len(path) == 1 else path
         connection.execute(f"CREATE VIEW {'.'.join(quote(p) for p in (*where, table))} AS {source}")
+    for variable, pad in asked["pads"].items():
+        connection.execute(f"SET VARIABLE {variable} = from_hex({literal(pad)})")
     connection.execute("SET lock_configuration = true")
     if asked["as"] == "parquet":
         return _copy(connection, asked["sql"], out)
@@ -67,7 +69,7 @@ def _read(asked: dict[str, Any], limits: dict[str, Any]) -> tuple[int, int]:
 
 def _copy(connection: Any, sql: str, out: str) -> tuple[int, int]:
     row = connection.execute(
-        f"COPY ({sql}) TO {literal(out)} (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 122880)"
+        f"COPY ({sql}) TO {literal(out)} (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
     ).fetchone()
     descriptor = os.open(out, os.O_RDONLY)
     os.fsync(descriptor)
