@@ -112,5 +112,3 @@ def _report(error: Exception, words: Sequence[str]) -> Path:
     with tempfile.NamedTemporaryFile("w", prefix=name, suffix=".txt", delete=False) as file:
         file.write(text)
     return Path(file.name)
-
-

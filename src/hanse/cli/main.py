@@ -116,7 +116,9 @@ class Verbs(click.Group):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         bold = _bold if sys.stdout.isatty() else str
-        formatter.write(f"{bold('hanse')} {__version__}: domains own their data and read each other's by common rules.\n")
+        formatter.write(
+            f"{bold('hanse')} {__version__}: domains own their data and read each other's by common rules.\n"
+        )
         formatter.write("\nUsage: hanse VERB …        hanse VERB --help tells more\n")
         width = max(map(len, _MODULES)) + 4
         for title, verbs in VERBS.items():
@@ -187,5 +189,3 @@ def main(ctx: click.Context) -> None:
     """Domains own their data and read each other's by common rules."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
-
-
