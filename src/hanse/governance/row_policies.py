@@ -282,7 +282,7 @@ def _outside_text(body: str) -> str:
     return re.sub(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$([a-z]*)\$.*?\$\1\$", "", body, flags=re.S)
 
 
-def function_name(node: exp.Expression) -> str | None:
+def function_name(node: Any) -> str | None:
     """The lower-cased name of the function that `node` calls, None when it calls none."""
     from sqlglot import exp
 
@@ -306,11 +306,11 @@ def _check(tree: exp.Expression, line: int) -> frozenset[tuple[str, ...]]:
     for node in tree.walk():
         if not isinstance(node, allowed) or isinstance(node, exp.Placeholder | exp.Parameter | exp.Into):
             raise _Fault(line, f"{type(node).__name__.lower()} has no place in a row policy")
-        if (name := function_name(node)) is not None:
-            if name not in FUNCTIONS:
-                close = nearest(name, FUNCTIONS)
-                mend = f"nearest: {', '.join(close)}" if close else "plain text, number, date and list functions only"
-                raise _Fault(line, f"function {name} is not allowed in a row policy", mend)
+        name = function_name(node)
+        if name is not None and name not in FUNCTIONS:
+            close = nearest(name, FUNCTIONS)
+            mend = f"nearest: {', '.join(close)}" if close else "plain text, number, date and list functions only"
+            raise _Fault(line, f"function {name} is not allowed in a row policy", mend)
         if isinstance(node, exp.Column) and _principal_attribute(node) is None:
             first = node.parts[0].name.lower()
             if len(node.parts) > 1 and first == "principal":
