@@ -27,7 +27,7 @@ DOCUMENTS = code(
 )  # fmt: skip
 ALIAS_BOMB = code(
     "yaml.alias-bomb", Kind.INVALID, "Too many aliases",
-    "Aliases can make a small file stand for a huge one; at most 64 are read, for at most 10 000 values, none in itself.",
+    "Aliases can make a small file stand for a huge one; at most 64 are read, for at most 10 000 values.",
     "Write the values out.",
 )  # fmt: skip
 DEPTH = code(
@@ -49,7 +49,7 @@ IMPLICIT_TYPE = code(
     "Quote the value when it is text, else write the number or true/false plainly.",
 )  # fmt: skip
 KEY = code(
-    "yaml.key", Kind.INVALID, "A key is not text", "Every key of a descriptor is plain text; lists and objects are not keys.",
+    "yaml.key", Kind.INVALID, "A key is not text", "Every key of a descriptor is plain text, no list and no object.",
     "Write the key as text.",
 )  # fmt: skip
 
@@ -89,6 +89,10 @@ class Node:
         self.children: dict[str, tuple[Node, Node]] | None = None
         self.items: list[Node] | None = None
         self.size = 1
+
+    def end(self, event: Any, offset: int) -> None:
+        """Let the node reach to the end of `event`."""
+        self.stop, self.end_line = event.end_mark.index + offset, event.end_mark.line
 
     def child(self, part: str) -> tuple[Node | None, Node] | None:
         """The key (None in a list) and the value called `part`."""
@@ -171,7 +175,7 @@ class _Composer:
         self.expanded += target.size
         if self.expanded > LIMIT_EXPANDED:
             raise self.fault(
-                ALIAS_BOMB, f"aliases stand for more than {LIMIT_EXPANDED:,} values".replace(",", " "), event.start_mark,
+                ALIAS_BOMB, f"aliases stand for more than {LIMIT_EXPANDED} values", event.start_mark,
                 mend="write the values out",
             )  # fmt: skip
         node = Node(target.value, event.start_mark, event.end_mark, self.offset, "*")
@@ -189,7 +193,7 @@ class _Composer:
             values.append(item.value)
             node.items.append(item)
             node.size += item.size
-        node.stop, node.end_line = step.end_mark.index + self.offset, step.end_mark.line
+        node.end(step, self.offset)
         return node
 
     def mapping(self, event: Any, depth: int) -> Node:
@@ -221,7 +225,7 @@ class _Composer:
             node.children[name] = (key, value)
         for value in merged:
             self.merge(node, value)
-        node.stop, node.end_line = step.end_mark.index + self.offset, step.end_mark.line
+        node.end(step, self.offset)
         return node
 
     def merge(self, node: Node, source: Node) -> None:

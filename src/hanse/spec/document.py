@@ -15,7 +15,7 @@ SIZE = code(
     "yaml.size",
     Kind.INVALID,
     "A descriptor is larger than 1 MiB",
-    "Descriptors are written by people; a file of that size is refused before it is read, so that it cannot tie up a node.",
+    "Descriptors are written by people; a larger file is refused before it is read, so that it cannot tie up a node.",
     "Split the file, or keep data out of it.",
 )
 ENCODING = code(
@@ -37,7 +37,7 @@ class EditFailed(HanseError):
         "document.edit-failed",
         Kind.INVALID,
         "A value could not be changed in place",
-        "An edit changes only the lines of the value and proves it by reading the result; this one would have changed more.",
+        "An edit changes only the lines of the value and proves it by reading the result; this one would change more.",
         "Change the value by hand in the file.",
     )
 

@@ -13,7 +13,7 @@ _NAMES: dict[str, str] = {
     name: scalar
     for scalar, names in {
         "boolean": "boolean bool bit logical",
-        "int32": "int integer int4 int2 int1 int8bit smallint tinyint mediumint smallserial serial serial4 utinyint usmallint "
+        "int32": "int integer int4 int2 int1 smallint tinyint mediumint smallserial serial serial4 utinyint usmallint "
         "int16 int32 uint8 uint16 byte short signed",
         "int64": "bigint int8 int64 long bigserial serial8 uinteger uint32 byteint",
         "float32": "real float float4 float32",
@@ -27,7 +27,8 @@ _NAMES: dict[str, str] = {
         "timestamp": "timestamp datetime datetime2 smalldatetime timestamp_ntz timestampntz timestamp_s timestamp_ms "
         "timestamp_us timestamp_ns",
         "timestamptz": "timestamptz timestamp_tz timestamp_ltz timestampltz datetimeoffset",
-        "decimal": "decimal numeric dec number bignumeric bigdecimal money smallmoney ubigint uint64 hugeint uhugeint int128",
+        "decimal": "decimal numeric dec number bignumeric bigdecimal money smallmoney ubigint uint64 hugeint "
+        "uhugeint int128",
     }.items()
     for name in names.split()
 }

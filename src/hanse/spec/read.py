@@ -160,7 +160,7 @@ def _check_ports(report: Report, tree: Mapping[str, Any]) -> None:
             if first != i:
                 line = report.document.place(f"/{kind}/{first}").line
                 report.add(
-                    f"{pointer}/name", PORT, f"port {port['name'][:60]!a} {port.get('version') or ''} stands on line {line}",
+                    f"{pointer}/name", PORT, f"port {port['name'][:60]!a} with this version stands on line {line}",
                     mend="give it another version, or remove it",
                 )  # fmt: skip
 
@@ -176,6 +176,7 @@ def _access(report: Report, tree: Mapping[str, Any], properties: Mapping[str, An
         at = next((i for i, entry in enumerate(entries) if entry.get("value") is written), 0)
         report.add(
             f"/customProperties/{at}/value", ACCESS,
-            f"access {str(written)[:40]!a} is none of {', '.join(Access)}", mend="write request", severity=report.binding,
+            f"access {str(written)[:40]!a} is none of {', '.join(Access)}", mend="write request",
+            severity=report.binding,
         )  # fmt: skip
         return Access.CLOSED

@@ -19,7 +19,7 @@ from hanse.spec.types import Scalar
 
 BAD_TYPE = code(
     "contract.bad-type", Kind.INVALID, "A physical type cannot be read",
-    "The physical type says how values are stored, in the spelling of SQL: decimal(12,2), varchar(20), timestamp with time "
+    "The physical type says how values are stored, as SQL spells it: decimal(12,2), varchar(20), timestamp with time "
     "zone.",
     "Write the type as SQL has it.",
 )  # fmt: skip

@@ -83,6 +83,9 @@ def bounded(findings: list[Finding]) -> list[Finding]:
 
 def _guess(tree: dict[str, Any], file: str) -> str:
     kinds = ("DataContract", "DataProduct")
+    for kind, infix in zip(kinds, (".odcs.", ".odps."), strict=True):
+        if infix in file:
+            return kind
     if near := nearest(str(tree.get("kind", "")), kinds, 1):
         return near[0]
-    return "DataProduct" if ".odps." in file or "outputPorts" in tree or "inputPorts" in tree else "DataContract"
+    return "DataProduct" if "outputPorts" in tree or "inputPorts" in tree else "DataContract"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
@@ -14,7 +14,7 @@ from hanse.spec.checks.report import Report
 
 DUPLICATE = code(
     "schema.duplicate-name", Kind.INVALID, "A name is used twice",
-    "Tables of a contract, columns of a table and fields of an object have names of their own, compared ignoring case as "
+    "Tables of a contract, columns of a table and fields of an object have names of their own, compared ignoring case, as "
     "SQL does.",
     "Rename or remove one of them.",
 )  # fmt: skip
@@ -46,6 +46,11 @@ _BOUNDS = (
     ("exclusiveMinimum", "exclusiveMaximum"), ("minLength", "maxLength"), ("minItems", "maxItems"),
     ("minProperties", "maxProperties"),
 )  # fmt: skip
+_READS: Mapping[str, Callable[[str], object]] = {
+    "date": date.fromisoformat,
+    "timestamp": datetime.fromisoformat,
+    "time": time.fromisoformat,
+}
 _UNSUPPORTED = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?(?:=|!|<=|<!)|\\[1-9]|\(\?P=)")
 
 
@@ -87,13 +92,11 @@ def check_pattern(report: Report, pointer: str, pattern: Any) -> None:
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        report.add(
-            pointer, PATTERN, f"pattern {pattern[:60]!a} cannot be read: {error}", mend="correct the pattern"
-        )
+        report.add(pointer, PATTERN, f"pattern {pattern[:60]!a} cannot be read: {error}", mend="correct the pattern")
         return
     if found := _UNSUPPORTED.search(pattern):
         report.add(
-            pointer, PATTERN, f"pattern {pattern[:60]!a} uses {found[0].lstrip(chr(92)) or found[0]}, which cannot be run",
+            pointer, PATTERN, f"pattern {pattern[:60]!a} uses {found[0]!a}, which cannot be run",
             why="the engine runs patterns in linear time, without look-around and back-references",
             mend="write it without, or as a SQL rule", severity=Severity.WARNING,
         )  # fmt: skip
@@ -144,9 +147,8 @@ def _fits(value: Any, logical: Any) -> bool:
         case "boolean":
             return isinstance(value, bool)
         case "date" | "timestamp" | "time":
-            read = {"date": date, "timestamp": datetime, "time": time}[logical].fromisoformat
             try:
-                read(value)
+                _READS[logical](value)
             except (ValueError, TypeError):
                 return False
             return True

@@ -18,13 +18,33 @@ OUTSIDE_ROOT = code(
 )  # fmt: skip
 SSRF = code(
     "location.ssrf", Kind.INVALID, "A URL points where contracts may not point",
-    "A URL in a contract could make a node call its own host or network; only known schemes and public host names are read, "
+    "A URL in a contract could make a node call its own host or network; only known schemes and public hosts are read, "
     "and of those only the ones an operator lists are ever called.",
     "Write the public address of the server.",
 )  # fmt: skip
 
 _SCHEMES = frozenset(
-    ["http", "https", "s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "az", "azure", "wasb", "wasbs", "sftp", "hdfs", "kafka", "pubsub", "jdbc", "thrift"]
+    [
+        "http",
+        "https",
+        "s3",
+        "s3a",
+        "s3n",
+        "gs",
+        "gcs",
+        "abfs",
+        "abfss",
+        "az",
+        "azure",
+        "wasb",
+        "wasbs",
+        "sftp",
+        "hdfs",
+        "kafka",
+        "pubsub",
+        "jdbc",
+        "thrift",
+    ]
 )
 _URL_FIELDS = ("location", "endpointUrl", "stagingDir", "catalogUrl", "url")
 _PATH_FIELDS = ("path", "warehouse")

@@ -1,7 +1,12 @@
-"""Relationships: foreign keys of equal length to tables and columns that exist."""
+"""Relationships: foreign keys of equal length to tables and columns that exist.
+
+A target is `table.column` of the same contract, `domain.product_v1.table.column` (the pinned address of another port
+line; `to_contract` is then `domain.product_v1`), or `file.odcs.yaml#/schema/…` (`to_contract` is then the file).
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +17,8 @@ from hanse.spec.model import Relationship
 
 UNKNOWN_TABLE = code(
     "relationship.unknown-table", Kind.INVALID, "A relationship names a table that is not there",
-    "A foreign key refers to a table of the same contract, or of another by its file.", "Name a table of this contract.",
+    "A foreign key refers to a table of the same contract, or of another by its pinned address.",
+    "Name a table of this contract.",
 )  # fmt: skip
 UNKNOWN_COLUMN = code(
     "relationship.unknown-column", Kind.INVALID, "A relationship names a column that is not there",
@@ -20,13 +26,15 @@ UNKNOWN_COLUMN = code(
 )  # fmt: skip
 KEY_LENGTH = code(
     "relationship.key-length", Kind.INVALID, "The two sides of a relationship differ in length",
-    "Each column of a foreign key is matched with one of the other side.", "Name as many columns on each side.",
+    "Each column of a foreign key is matched with one of the other side.",
+    "Name as many columns on each side.",
 )  # fmt: skip
 
-_Tables = Mapping[str, Mapping[str, Any]]
+_ADDRESS = re.compile(r"([a-z][a-z0-9_]*\.[a-z][a-z0-9_]*_v[0-9]+)\.([a-z][a-z0-9_]*)\.(.+)", re.ASCII)
+_Objects = Sequence[Mapping[str, Any]]
 
 
-def relationships(report: Report, index: int, tree: Sequence[Mapping[str, Any]]) -> list[Relationship]:
+def relationships(report: Report, index: int, tree: _Objects) -> list[Relationship]:
     """The relationships of table `index` of a contract's `schema`, checked against all of its tables."""
     table = tree[index]
     found = []
@@ -46,27 +54,28 @@ def relationships(report: Report, index: int, tree: Sequence[Mapping[str, Any]])
                 )  # fmt: skip
                 continue
             columns.append(resolved[2])
-        if (read := _target(report, pointer, entry, columns, len(sources), tree)) is not None:
+        if (read := _target(report, pointer, entry, tree, columns=columns, length=len(sources))) is not None:
             found.append(read)
-    _of_columns(report, f"/schema/{index}/properties", table.get("properties", ()), (), tree, found)
+    _of_columns(report, f"/schema/{index}/properties", table.get("properties", ()), tree, found, path=())
     return found
 
 
 def _of_columns(
     report: Report,
     pointer: str,
-    columns: Sequence[Mapping[str, Any]],
-    path: tuple[str, ...],
-    tree: Sequence[Mapping[str, Any]],
+    columns: _Objects,
+    tree: _Objects,
     found: list[Relationship],
+    *,
+    path: tuple[str, ...],
 ) -> None:
     for i, column in enumerate(columns):
         here = (*path, str(column.get("name", "")))
         for j, entry in enumerate(column.get("relationships", ())):
             at = f"{pointer}/{i}/relationships/{j}"
-            if (read := _target(report, at, entry, [".".join(here)], 1, tree)) is not None:
+            if (read := _target(report, at, entry, tree, columns=[".".join(here)], length=1)) is not None:
                 found.append(read)
-        _of_columns(report, f"{pointer}/{i}/properties", column.get("properties", ()), here, tree, found)
+        _of_columns(report, f"{pointer}/{i}/properties", column.get("properties", ()), tree, found, path=here)
 
 
 def _list(value: Any) -> list[str]:
@@ -77,15 +86,16 @@ def _target(
     report: Report,
     pointer: str,
     entry: Mapping[str, Any],
+    tree: _Objects,
+    *,
     columns: list[str],
     length: int,
-    tree: Sequence[Mapping[str, Any]],
 ) -> Relationship | None:
     to = entry.get("to")
     targets = _list(to)
     if len(targets) != length:
         report.add(
-            f"{pointer}/to", KEY_LENGTH, f"{length} column{'s' if length != 1 else ''} on this side, {len(targets)} on the other",
+            f"{pointer}/to", KEY_LENGTH, f"this side has {length} columns, the other {len(targets)}",
             mend="name as many columns on each side",
         )  # fmt: skip
         return None
@@ -108,13 +118,13 @@ def _target(
 
 
 def _resolve(
-    report: Report, pointer: str, reference: str, tree: Sequence[Mapping[str, Any]]
+    report: Report, pointer: str, reference: str, tree: _Objects
 ) -> tuple[str | None, Mapping[str, Any] | None, str, str] | None:
     """(contract file or None, table, column path, table name) of a reference, or None when it was told as a finding."""
     file, mark, rest = reference.rpartition("#")
     parts = rest.strip("/").split("/")
     if "/" in rest and len(parts) >= 4 and parts[0] == "schema":
-        table_name, path = parts[1], [part for part in parts[3::2]]
+        table_name, path = parts[1], parts[3::2]
         by_id = True
     elif "/" not in rest:
         table_name, *path = rest.split(".")
@@ -124,6 +134,8 @@ def _resolve(
     if mark and file:
         return file, None, ".".join(path), table_name
     table = _named(tree, table_name, by_id)
+    if table is None and not by_id and (address := _ADDRESS.fullmatch(rest)) is not None:
+        return address[1], None, address[3], address[2]
     if table is None:
         names = [str(t.get("name")) for t in tree]
         near = nearest(table_name, names, 1)
@@ -153,7 +165,7 @@ def _resolve(
     return None, table, ".".join(names_path), str(table.get("name"))
 
 
-def _named(members: Sequence[Mapping[str, Any]], name: str, by_id: bool) -> Mapping[str, Any] | None:
+def _named(members: _Objects, name: str, by_id: bool) -> Mapping[str, Any] | None:
     if by_id and (found := next((m for m in members if m.get("id") == name), None)) is not None:
         return found
     for key in ("name", "physicalName"):

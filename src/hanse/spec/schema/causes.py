@@ -22,11 +22,13 @@ UNKNOWN_KEY = code(
     "Correct the spelling, or move it under customProperties.",
 )  # fmt: skip
 ENUM = code(
-    "schema.enum", Kind.INVALID, "A value is not one of the known ones", "The standard lists the values of this member.",
+    "schema.enum", Kind.INVALID, "A value is not one of the known ones",
+    "The standard lists the values of this member.",
     "Write one of the listed values.",
 )  # fmt: skip
 PATTERN = code(
-    "schema.pattern", Kind.INVALID, "A value is not written as it must be", "The standard gives a pattern for this value.",
+    "schema.pattern", Kind.INVALID, "A value is not written as it must be",
+    "The standard gives a pattern for this value.",
     "Write the value as the pattern demands.",
 )  # fmt: skip
 LENGTH = code(

@@ -86,7 +86,8 @@ def schema_findings(document: Document, kind: str) -> list[Finding]:
 def _unread_version(standard: str, declared: Any, versions: tuple[str, ...]) -> Cause:
     return Cause(
         ("apiVersion",), TYPE if not isinstance(declared, str) else ENUM,
-        f"{standard} {str(declared)[:40]!r} is not read; hanse reads {', '.join(versions)}", f"apiVersion: {versions[0]}",
+        f"{standard} {str(declared)[:40]!r} is not read; hanse reads {', '.join(versions)}",
+        f"apiVersion: {versions[0]}",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from hanse.spec.schema.edits import GONE, Difference, differ
 _ID = "properties/id"
 _TEXT = {"type": "string"}
 _NUMBER = {"type": "number"}
+_DATE = {"type": "string", "format": "date"}
 _FLAG = {"type": "boolean"}
 _PROPERTY = "$defs/SchemaBaseProperty"
 _OPTIONS = "then/properties/logicalTypeOptions/properties"
@@ -39,7 +40,42 @@ _TO_310: list[Difference] = [
     ("$defs/Port", {"type": "integer"}),
     (
         "$defs/Server/properties/type/enum",
-        ["api", "athena", "azure", "bigquery", "clickhouse", "databricks", "denodo", "dremio", "duckdb", "glue", "cloudsql", "db2", "hive", "impala", "informix", "kafka", "kinesis", "local", "mysql", "oracle", "postgresql", "postgres", "presto", "pubsub", "redshift", "s3", "sftp", "snowflake", "sqlserver", "synapse", "trino", "vertica", "zen", "custom"],
+        [
+            "api",
+            "athena",
+            "azure",
+            "bigquery",
+            "clickhouse",
+            "databricks",
+            "denodo",
+            "dremio",
+            "duckdb",
+            "glue",
+            "cloudsql",
+            "db2",
+            "hive",
+            "impala",
+            "informix",
+            "kafka",
+            "kinesis",
+            "local",
+            "mysql",
+            "oracle",
+            "postgresql",
+            "postgres",
+            "presto",
+            "pubsub",
+            "redshift",
+            "s3",
+            "sftp",
+            "snowflake",
+            "sqlserver",
+            "synapse",
+            "trino",
+            "vertica",
+            "zen",
+            "custom",
+        ],
     ),
     (f"{_SERVER}/AthenaServer/properties/workgroup", GONE),
     (f"{_SERVER}/AthenaServer/required", ["stagingDir", "schema"]),
@@ -64,14 +100,12 @@ _TO_310: list[Difference] = [
     ("$defs/RelationshipBase/properties/id", GONE),
 ]
 
+_TWO_NUMBERS = {"type": "array", "minItems": 2, "maxItems": 2, "uniqueItems": True, "items": _NUMBER}
 _OPERATORS = {
     "mustBe": {},
     "mustNotBe": {},
     **dict.fromkeys(("mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo"), _NUMBER),
-    **dict.fromkeys(
-        ("mustBeBetween", "mustNotBeBetween"),
-        {"type": "array", "minItems": 2, "maxItems": 2, "uniqueItems": True, "items": _NUMBER},
-    ),
+    **dict.fromkeys(("mustBeBetween", "mustNotBeBetween"), _TWO_NUMBERS),
 }
 
 _TO_302: list[Difference] = [
@@ -81,7 +115,39 @@ _TO_302: list[Difference] = [
     ("$defs/Server/unevaluatedProperties", GONE),
     (
         "$defs/Server/properties/type/enum",
-        ["api", "athena", "azure", "bigquery", "clickhouse", "databricks", "denodo", "dremio", "duckdb", "glue", "cloudsql", "db2", "informix", "kafka", "kinesis", "local", "mysql", "oracle", "postgresql", "postgres", "presto", "pubsub", "redshift", "s3", "sftp", "snowflake", "sqlserver", "synapse", "trino", "vertica", "custom"],
+        [
+            "api",
+            "athena",
+            "azure",
+            "bigquery",
+            "clickhouse",
+            "databricks",
+            "denodo",
+            "dremio",
+            "duckdb",
+            "glue",
+            "cloudsql",
+            "db2",
+            "informix",
+            "kafka",
+            "kinesis",
+            "local",
+            "mysql",
+            "oracle",
+            "postgresql",
+            "postgres",
+            "presto",
+            "pubsub",
+            "redshift",
+            "s3",
+            "sftp",
+            "snowflake",
+            "sqlserver",
+            "synapse",
+            "trino",
+            "vertica",
+            "custom",
+        ],
     ),
     (f"{_SERVER}/DuckdbServer/properties/schema", {"type": "integer"}),
     (f"{_SERVER}/CustomServer/properties/stream", GONE),
@@ -125,7 +191,7 @@ _TO_302: list[Difference] = [
             "type": "object",
             "properties": {
                 **dict.fromkeys(("name", "description", "username", "role", "replacedByUsername"), _TEXT),
-                **dict.fromkeys(("dateIn", "dateOut"), {"type": "string", "format": "date"}),
+                **dict.fromkeys(("dateIn", "dateOut"), _DATE),
             },
         },
     ),

@@ -20,7 +20,7 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
-def _object(texts: str, required: str = "", **members: dict[str, Any]) -> dict[str, Any]:
+def _object(texts: str, required: str = "", /, **members: dict[str, Any]) -> dict[str, Any]:
     """An object of the named text members and of `members`, and nothing else."""
     schema: dict[str, Any] = {
         "type": "object",

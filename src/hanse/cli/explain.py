@@ -1,0 +1,71 @@
+"""`hanse explain CODE`: the long form of an error or finding."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import textwrap
+from importlib import import_module
+
+import click
+
+import hanse
+from hanse.cli.state import state
+from hanse.errors import Code, codes
+from hanse.names import nearest
+
+
+@click.command()
+@click.argument("code", required=False)
+@click.pass_context
+def command(ctx: click.Context, code: str | None) -> None:
+    """Print what CODE means, why it is so and what mends it; without CODE, list all codes."""
+    known = all_codes()
+    as_json = state(ctx).json
+    if code is None:
+        if as_json:
+            document = {"schema": "hanse.codes/1", "codes": [_json(one) for one in known.values()]}
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            return
+        width = max(map(len, known))
+        for one in known.values():
+            click.echo(f"{one.slug:<{width}}  {one.title}")
+        return
+    if code not in known:
+        near = _nearest(code, known)
+        said = f"there is no code {code[:60]!a}" + (f"; nearest: {', '.join(near)}" if near else "")
+        error = click.UsageError(said, ctx)
+        offered = f"hanse explain {near[0]}" if near else "hanse explain lists them all"
+        error.mend = offered  # type: ignore[attr-defined]
+        raise error
+    one = known[code]
+    if as_json:
+        click.echo(json.dumps({"schema": "hanse.code/1", **_json(one)}, indent=2, ensure_ascii=False))
+        return
+    click.echo(f"{one.slug}  ({one.kind.value})\n\n{one.title}.\n")
+    for label, text in (("why", one.why), ("mend", one.mend)):
+        click.echo(textwrap.fill(text, 96, initial_indent=f"{label + ':':<7}", subsequent_indent=" " * 7))
+
+
+def all_codes() -> dict[str, Code]:
+    """Every code that hanse can say, by slug; imports all modules, since each declares its own."""
+    for module in pkgutil.walk_packages(hanse.__path__, "hanse."):
+        if module.name.rpartition(".")[2] in ("__main__", "main"):
+            continue
+        try:
+            import_module(module.name)
+        except ImportError as error:
+            if error.name is None or error.name.partition(".")[0] == "hanse":
+                raise
+    return dict(codes())
+
+
+def _nearest(word: str, known: dict[str, Code]) -> list[str]:
+    """Codes that look like `word`, or have its last part as their own."""
+    near = nearest(word, known)
+    last = word.rpartition(".")[2].lower()
+    return near or [slug for slug in known if last and last in slug][:3]
+
+
+def _json(one: Code) -> dict[str, str]:
+    return {"code": one.slug, "kind": one.kind.value, "title": one.title, "why": one.why, "mend": one.mend}
