@@ -68,9 +68,8 @@ def _read(asked: dict[str, Any], limits: dict[str, Any]) -> tuple[int, int]:
 
 
 def _copy(connection: Any, sql: str, out: str) -> tuple[int, int]:
-    row = connection.execute(
-        f"COPY ({sql}) TO {literal(out)} (FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
-    ).fetchone()
+    form = "FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE 122880, USE_TMP_FILE false"
+    row = connection.execute(f"COPY ({sql}) TO {literal(out)} ({form})").fetchone()
     descriptor = os.open(out, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
