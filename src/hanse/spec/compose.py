@@ -136,7 +136,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if isinstance(event, yaml.ScalarEvent):
-            node = Node(self.scalar(event), event.start_mark, event.end_mark, self.offset, event.style)
+            node = Node(self.scalar(event), event.start_mark, event.end_mark, self.offset, event.style or None)
             if event.anchor is not None:
                 self.anchors[event.anchor] = node
             return node

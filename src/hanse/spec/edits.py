@@ -25,6 +25,8 @@ def apply(text: str, root: Node, tree: Any, pointer: str, value: Any) -> tuple[s
             raise ValueError("it stands in an alias, and other places would change too")
     last = parts[-1]
     found = node.child(last)
+    if found is None and node.children is None and (node.items is None or last not in ("-", str(len(node.items)))):
+        raise ValueError(f"there is no {last!r}")
     expected = _with(tree, parts, value)
     if found is not None and not _same(found[1].value, value):
         return _replace(text, found[1], node, value), expected
@@ -32,9 +34,7 @@ def apply(text: str, root: Node, tree: Any, pointer: str, value: Any) -> tuple[s
         return text, expected
     if node.children is not None:
         return _add_member(text, node, last, value), expected
-    if node.items is not None and last in ("-", str(len(node.items))):
-        return _add_item(text, node, value), expected
-    raise ValueError(f"there is no {last!r}")
+    return _add_item(text, node, value), expected
 
 
 def _same(left: Any, right: Any) -> bool:

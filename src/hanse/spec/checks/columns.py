@@ -14,8 +14,8 @@ from hanse.spec.checks.report import Report
 
 DUPLICATE = code(
     "schema.duplicate-name", Kind.INVALID, "A name is used twice",
-    "Tables of a contract, columns of a table and fields of an object have names of their own, compared ignoring case, as "
-    "SQL does.",
+    "Tables of a contract, columns of a table and fields of an object have names of their own, compared ignoring case "
+    "as SQL does.",
     "Rename or remove one of them.",
 )  # fmt: skip
 COLUMN_NAME = code(

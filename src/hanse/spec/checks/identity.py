@@ -12,7 +12,7 @@ from hanse.spec.checks.report import Report
 
 ID = code(
     "id.syntax", Kind.INVALID, "An id is not written as ids are",
-    "Ids are parts of addresses, file names and URNs: 1 to 255 of the characters A-Z a-z 0-9 . _ : / -, beginning with a "
+    "Ids are parts of addresses, files and URNs: 1 to 255 of the characters A-Z a-z 0-9 . _ : / -, beginning with a "
     "letter or digit, without '..' and not ending in '.' or '/'.",
     "Write the id with these characters only; once published it never changes.",
 )  # fmt: skip
