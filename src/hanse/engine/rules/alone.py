@@ -71,7 +71,7 @@ def describer(connection: DuckDBPyConnection) -> Callable[[Relation], Mapping[st
     return describe
 
 
-def test_contract_alone(
+def check_contract(
     text: str,
     file: Path,
     variables: Mapping[str, str],

@@ -8,7 +8,7 @@ from typing import Any
 
 from hanse.engine.rules import formats
 from hanse.engine.rules.model import BadRows, Check, Duplicates, Measure, Nulls
-from hanse.engine.rules.operators import number
+from hanse.engine.rules.operators import plain
 from hanse.engine.rules.patterns import CannotTranslate, re2
 from hanse.engine.rules.values import Part, among, bound_sql, is_number, is_text, listed, number_sql
 from hanse.names import literal, quote
@@ -86,7 +86,7 @@ def _option(part: Part, option: str, value: Any, stored_as_text: bool) -> Iterat
     if option in _BOUNDS:
         compare, words = _BOUNDS[option]
         bound = bound_sql(value, type_)
-        shown = words.format(number(value))
+        shown = words.format(plain(value))
         if bound is None:
             yield _Found(option, shown, None, f"{value!r} cannot be compared with {type_.sql}")
         else:
@@ -94,7 +94,7 @@ def _option(part: Part, option: str, value: Any, stored_as_text: bool) -> Iterat
     elif option in _LENGTHS:
         function, compare, words = _LENGTHS[option]
         fits = isinstance(type_, ListOf) if function == "len" else is_text(type_)
-        shown = words.format(number(value))
+        shown = words.format(plain(value))
         if not fits or not isinstance(value, int):
             yield _Found(option, shown, None, f"{type_.sql} has no such length")
         else:
@@ -181,7 +181,7 @@ def date_bad(sql: str, format: str) -> str:
 
 def _multiple(part: Part, value: Any) -> _Found:
     sql, type_ = part.sql, part.column.type
-    shown = f"a multiple of {number(value)}"
+    shown = f"a multiple of {plain(value)}"
     if not is_number(type_) or isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
         return _Found("multipleOf", shown, None, f"{value!r} has no multiples among {type_.sql}")
     step = number_sql(value)

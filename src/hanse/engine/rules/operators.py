@@ -77,6 +77,11 @@ def number(value: Any) -> str:
     return str(value)
 
 
+def plain(value: Any) -> str:
+    """A bound as it is written in the contract: a year has no thousands."""
+    return number(value).replace(" ", "")
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 

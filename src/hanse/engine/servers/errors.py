@@ -21,7 +21,7 @@ class NoServer(HanseError):
         what = f"has no server that hanse can read, only {kinds}" if kinds else "has no servers"
         super().__init__(
             f"the contract {what}",
-            mend="add to it, for instance:  servers: [{server: here, type: local, path: ./data/*.parquet, format: parquet}]",
+            mend="add to it:  servers: [{server: here, type: local, path: ./data/*.parquet, format: parquet}]",
         )
 
 
