@@ -221,7 +221,7 @@ def _read(file: str, text: str, domain: str | None) -> RowPolicy:
 def _about(
     headers: Mapping[str, tuple[str, int]], domain: str | None
 ) -> tuple[str | None, str | None, int | None, str | None]:
-    chosen = [key for key in ("domain", "product", "table") if key in headers]
+    chosen = [key for key in headers if key in ("domain", "product", "table")]
     if not chosen and "tag" not in headers:
         raise _Fault(1, "the header names no table", "-- table: domain.product.table, or -- tag: …")
     if len(chosen) > 1:
