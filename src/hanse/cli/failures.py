@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from hanse import __version__
+from hanse.cli.findings import printable
 from hanse.cli.state import State
 from hanse.client.errors import ClientError
 from hanse.errors import HanseError
@@ -59,17 +60,18 @@ def _problem(problem: dict[str, Any], flags: State) -> int:
         click.echo(json.dumps({"schema": "hanse.error/1", **problem}, indent=2, default=str))
     findings = problem.get("findings")
     if findings and not flags.json:
-        from hanse.cli.render import finding_lines
+        from hanse.cli.findings import line
+        from hanse.errors import Finding
 
-        for line in finding_lines(findings):
-            click.echo(line, err=True)
+        for finding in findings:
+            click.echo(line(Finding(**finding)), err=True)
         click.echo("", err=True)
     where = f"{problem['where']}  " if problem.get("where") else ""
-    click.echo(f"{slug}  {where}{problem.get('detail', '')}", err=True)
+    click.echo(printable(f"{slug}  {where}{problem.get('detail', '')}"), err=True)
     if why := problem.get("why"):
-        click.echo(f"why: {why}", err=True)
+        click.echo(printable(f"why: {why}"), err=True)
     if mend := problem.get("mend"):
-        click.echo(f"\nmend: {mend}", err=True)
+        click.echo(f"\nmend: {printable(str(mend))}", err=True)
     return exit_code(kind, slug)
 
 
@@ -109,6 +111,6 @@ def _report(error: Exception, words: Sequence[str]) -> Path:
         cause = cause.__cause__ or cause.__context__
     text = "\n".join(lines) + "\n"
     name = f"hanse-fault-{hashlib.sha256(text.encode()).hexdigest()[:8]}-"
-    with tempfile.NamedTemporaryFile("w", prefix=name, suffix=".txt", delete=False) as file:
-        file.write(text)
-    return Path(file.name)
+    with tempfile.NamedTemporaryFile("w", prefix=name, suffix=".txt", delete=False) as report:
+        report.write(text)
+    return Path(report.name)

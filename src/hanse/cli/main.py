@@ -132,7 +132,7 @@ class Verbs(click.Group):
                 formatter.write(f"  {record[0]:<{width + 7}}{record[1]}\n")
         formatter.write("\nNew here?  hanse demo\n")
 
-    def main(
+    def main(  # type: ignore[override]  # click's second overload never returns, ours never does
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,
@@ -141,11 +141,18 @@ class Verbs(click.Group):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run one call and exit: 0 good, 1 findings, 2 usage, 3 refused, 4 unreachable, 5 moved, 70 fault, 130 stopped."""
+        """Run one call and exit: 0 good, 1 findings, 2 usage, 3 refused, 4 unreachable, 5 moved, 70 fault."""
         flags: State = extra.setdefault("obj", State())
         words = list(sys.argv[1:] if args is None else args)
         try:
-            outcome = super().main(words, prog_name or "hanse", complete_var, False, windows_expand_args, **extra)
+            outcome = super().main(
+                words,
+                prog_name or "hanse",
+                complete_var,
+                standalone_mode=False,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
             status = outcome if isinstance(outcome, int) and not isinstance(outcome, bool) else 0
             sys.stdout.flush()
         except BrokenPipeError:

@@ -190,9 +190,7 @@ def problem(error: Exception, headers: Mapping[str, str] | None = None) -> Respo
     known = shown(error)
     body = as_problem(known)
     more = dict(headers or {})
-    if body["status"] == 401:
-        more["www-authenticate"] = challenge(known)
-    elif getattr(known, "error", None) == "insufficient_scope":
+    if body["status"] == 401 or getattr(known, "error", None) == "insufficient_scope":
         more["www-authenticate"] = challenge(known)
     elif body["status"] in (429, 503):
         more.setdefault("retry-after", RETRY_SECONDS)

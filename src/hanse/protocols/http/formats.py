@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import json
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hanse.errors import HanseError, Kind, code
 from hanse.protocols.http.errors import NotAcceptable
@@ -86,7 +88,7 @@ def _quality(accept: str, media: str) -> float:
         name, *parameters = (word.strip() for word in part.split(";"))
         if name == media:
             rank = 2
-        elif name == f"{media.split('/')[0]}/*":
+        elif name == f"{media.split('/', maxsplit=1)[0]}/*":
             rank = 1
         elif name == "*/*":
             rank = 0
@@ -200,9 +202,6 @@ async def streamed(answer: Answer, format: Format) -> AsyncIterator[bytes]:
 
 
 async def _csv(answer: Answer) -> AsyncIterator[bytes]:
-    import csv
-    import io
-
     schema = answer.schema
     nested = any(_is_nested(field.type) for field in schema)
     head = io.StringIO()
@@ -287,11 +286,11 @@ class _Sink:
 
 async def _parquet(answer: Answer) -> AsyncIterator[bytes]:
     import pyarrow as pa
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     sink = _Sink()
     schema = answer.schema
-    writer = parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), schema, compression="zstd")
+    writer = parquet.ParquetWriter(pa.PythonFile(cast(io.IOBase, sink), mode="w"), schema, compression="zstd")
     held: list[Any] = []
     rows = 0
     async for batch in answer.batches():

@@ -100,7 +100,7 @@ def _described(route: Route) -> dict[str, Any]:
             {"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in route.parameters
         ]
     if route.method == "POST":
-        members = {name: {} for name in route.body}
+        members: dict[str, Any] = {name: {} for name in route.body}
         schema = {"type": "object", "properties": members, "additionalProperties": False}
         words["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return words

@@ -19,7 +19,7 @@ _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 def read_json(raw: bytes) -> dict[str, Any]:
-    """The JSON object in `raw`, an empty one for no bytes; refuses duplicate keys, NaN and anything that is no object."""
+    """The JSON object in `raw`, empty for no bytes; refuses duplicate keys, NaN and what is no object."""
     if not raw:
         return {}
     try:

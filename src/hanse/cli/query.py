@@ -1,0 +1,142 @@
+"""`hanse query`: ask in SQL, see what you may see."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hanse.cli.state import state
+
+_MEDIA = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.stream",
+}
+_BY_SUFFIX = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow"}
+_ON_SCREEN = 1000
+
+
+@click.command("query")
+@click.argument("sql", required=False)
+@click.option("-f", "--file", type=click.Path(dir_okay=False, path_type=Path), help="Read the statement; - is stdin.")
+@click.option(
+    "--as", "format", type=click.Choice(["table", *_MEDIA]), help="Default: table, or what --out's ending says."
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the answer to this file.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after so many rows.")
+@click.option("--purpose", help="Why: an id of the mesh's purposes; default: your grant's, if it has one.")
+@click.option("--explain", is_flag=True, help="Show what would be read and what policies do, without reading.")
+@click.option("--staged", is_flag=True, help="Read what your domain built and has not published yet.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    sql: str | None,
+    file: Path | None,
+    format: str | None,
+    out: Path | None,
+    limit: int | None,
+    purpose: str | None,
+    explain: bool,
+    staged: bool,
+) -> int:
+    """Ask one question in SQL over the products of the mesh.
+
+    \b
+    hanse query "select carrier, count(*) from operations.flights group by 1"
+    hanse query -f report.sql --out report.parquet
+    hanse query "select * from operations.flights at (version => 1) limit 5"
+    """
+    from hanse.cli.transport import connect
+
+    statement = _statement(sql, file)
+    flags = state(ctx)
+    kind = format or ("json" if flags.json else _BY_SUFFIX.get(out.suffix, "csv") if out else "table")
+    if kind in ("parquet", "arrow") and out is None and sys.stdout.isatty():
+        raise click.UsageError(f"{kind} is not for a terminal; add --out FILE.{kind}")
+    if kind == "table" and out is not None:
+        raise click.UsageError("a table is for the screen; name another format with --as")
+    body: dict[str, Any] = {"sql": statement, "purpose": purpose, "limit": limit, "explain": explain, "staged": staged}
+    client = connect(ctx)
+    since = time.perf_counter()
+    if kind == "table":
+        body["limit"] = min(limit, 10_000) if limit else _ON_SCREEN + 1
+        with client.stream("POST", "/query", body) as reply:
+            answer = json.loads(reply.text())
+        show(answer, time.perf_counter() - since, cut=limit is None)
+        return 0
+    with client.stream("POST", "/query", body, accept=_MEDIA[kind]) as reply:
+        size = _write(reply, out)
+        policies = json.loads(reply.headers.get("hanse-policies", "[]"))
+    where = f" to {out}" if out else ""
+    _talk(f"{size / 1e6:.1f} MB{where}, {_took(time.perf_counter() - since)}{_shaped(policies)}")
+    return 0
+
+
+def _statement(sql: str | None, file: Path | None) -> str:
+    if (sql is None) == (file is None):
+        raise click.UsageError("give one statement: as text, or with -f FILE")
+    if file is None:
+        return sql or ""
+    return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+
+
+def _write(reply: Any, out: Path | None) -> int:
+    size = 0
+    if out is None:
+        stdout = sys.stdout.buffer
+        for piece in reply.chunks():
+            stdout.write(piece)
+            size += len(piece)
+        stdout.flush()
+        return size
+    # a broken answer leaves no file that could be taken for a whole one
+    part = out.with_name(out.name + ".part")
+    try:
+        with part.open("wb") as target:
+            for piece in reply.chunks():
+                target.write(piece)
+                size += len(piece)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return size
+
+
+def show(answer: dict[str, Any], seconds: float, *, cut: bool = False) -> None:
+    """Write an answer as a table to stdout, and what shaped it to stderr."""
+    from hanse.cli import render
+
+    rows = answer["rows"]
+    more = cut and len(rows) > _ON_SCREEN
+    names = [column["name"] for column in answer["columns"]]
+    lines = render.table(
+        names, rows[:_ON_SCREEN] if more else rows, masked=answer.get("masked", ()), width=render.columns_of_terminal()
+    )
+    click.echo("\n".join(lines))
+    told = f"first {render.amount(_ON_SCREEN)} rows" if more else render.counted(len(rows), "row")
+    _talk(f"\n{told}, {_took(seconds)}{_shaped(answer.get('policies', ()))}")
+    if more:
+        _talk("more: --limit N, or --as csv for all of them")
+    for warning in answer.get("deprecations", ()):
+        _talk(f"warn  {warning}")
+
+
+def _shaped(policies: Any) -> str:
+    words = sorted({str(policy) for policy in policies})
+    return f"   ~ shaped by {', '.join(words)}" if words else ""
+
+
+def _took(seconds: float) -> str:
+    from hanse.cli.render import took
+
+    return took(seconds)
+
+
+def _talk(text: str) -> None:
+    click.echo(text, err=True)

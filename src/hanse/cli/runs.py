@@ -1,0 +1,38 @@
+"""`hanse runs`: what builds, tests and publishes did."""
+
+from __future__ import annotations
+
+import click
+
+from hanse.cli import render
+from hanse.cli.findings import printable
+from hanse.cli.state import state
+from hanse.cli.transport import connect
+
+
+@click.command("runs")
+@click.argument("id", required=False)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.pass_context
+def command(ctx: click.Context, id: str | None, limit: int) -> None:
+    """The latest runs, newest first; with ID, one of them step by step."""
+    client = connect(ctx)
+    if id is None:
+        told = client.get("/runs", {"limit": limit})
+        if state(ctx).json:
+            render.document(told)
+            return
+        rows = [(r["id"], r["verb"], r["by"], r["state"], render.ago(r["started_at"])) for r in told["runs"]]
+        if not rows:
+            render.talk("Nothing ran here yet. Next: hanse plan")
+            return
+        heads = ("run", "verb", "by", "state", "started")
+        click.echo("\n".join(render.table(heads, rows, colour=render.is_terminal())))
+        return
+    told = client.get(f"/runs/{id}")
+    if state(ctx).json:
+        render.document(told)
+        return
+    for event in told["events"]:
+        click.echo(f"  {event['at'][11:19]}  {event['kind']:<18} {printable(event['text'])}")
+    click.echo(f"{told['verb']} {told['state']}")
