@@ -28,7 +28,7 @@ needs_landlock = pytest.mark.skipif(landlock_version() == 0, reason="the kernel 
 def made(body: str, limits: TransformLimits = TransformLimits(), tmp: Path | None = None) -> pa.Table:
     source = "import pyarrow as pa\n\n\ndef make(flights):\n" + "\n".join(f"    {line}" for line in body.splitlines())
     transform = PythonTransform("experience.p_v1.p", "experience/p/p.py", "make", source, trusted=True)
-    with run(transform, {"flights": FLIGHTS.to_reader()}, limits, scratch=tmp) as reader:
+    with run(transform, {"flights": FLIGHTS.to_reader}, limits, scratch=tmp) as reader:
         return reader.read_all()
 
 

@@ -85,7 +85,7 @@ class PythonTransform:
 @contextmanager
 def run(
     transform: PythonTransform,
-    inputs: Mapping[str, pa.RecordBatchReader],
+    inputs: Mapping[str, Callable[[], pa.RecordBatchReader]],
     limits: TransformLimits,
     *,
     scratch: Path | None = None,
@@ -107,7 +107,8 @@ def run(
     folder = Path(tempfile.mkdtemp(prefix="hanse-transform-", dir=scratch))
     try:
         paths, size = {}, 0
-        for number, (name, reader) in enumerate(inputs.items()):
+        for number, (name, opened) in enumerate(inputs.items()):
+            reader = opened()  # one after the other: each may hold a worker while it is read
             path = folder / f"in-{number}.arrow"
             with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, reader.schema) as writer:
                 for batch in reader:
