@@ -85,7 +85,7 @@ def slug(text: str) -> str:
     return re.sub(r"_v([0-9]+)\Z", r"_version\1", name) or "unnamed"
 
 
-def check_version(report: Report, pointer: str, value: Any, *, severity: Severity | None = None) -> None:
+def check_version(report: Report, pointer: str, value: Any, *, severity: Severity = Severity.ERROR) -> None:
     """A version is SemVer."""
     if not isinstance(value, str) or Version.parse(value) is not None or is_variable(value):
         return
@@ -93,7 +93,7 @@ def check_version(report: Report, pointer: str, value: Any, *, severity: Severit
     near = ".".join([*(str(int(number[:9])) for number in numbers), "0", "0", "0"][:3]) if numbers else "1.0.0"
     report.add(
         pointer, VERSION, f"version {value[:40]!a} is not MAJOR.MINOR.PATCH", mend=f"write {near}",
-        severity=report.binding if severity is None else severity,
+        severity=severity,
     )  # fmt: skip
 
 

@@ -112,7 +112,9 @@ def _refuse(report: Report, pointer: str, value: str, reason: str) -> None:
 
 
 def _host(rest: str) -> str:
-    authority = re.split(r"[/?#\\]", rest.replace("\\", "/").lstrip("/"), maxsplit=1)[0]
+    # jdbc:postgresql://host and the like hold a URL of their own
+    _, slashes, after = rest.replace("\\", "/").partition("//")
+    authority = re.split(r"[/?#]", after, maxsplit=1)[0] if slashes else ""
     host = authority.rpartition("@")[2]
     if host.startswith("["):
         return host[1 : host.find("]")] if "]" in host else host[1:]
