@@ -60,7 +60,7 @@ class _Replaced:
     written: tuple[Written, ...]
 
 
-def stage(  # noqa: PLR0917
+def stage(
     warehouse: Path,
     catalog: Path,
     table: TableId,
