@@ -65,10 +65,12 @@ class Violation:
         return Finding.at(self.place, self.code, self.message, why=why, severity=severity)
 
 
-def violations(policies: Sequence[PublishPolicy], catalog_rows: Mapping[str, Sequence[Row]]) -> list[Violation]:
+def violations(
+    policies: Sequence[PublishPolicy], catalog_rows: Mapping[str, Sequence[Row]], *, seconds: float = SECONDS
+) -> list[Violation]:
     """Every violation of `policies` on the catalogue's rows, in the policies' order.
 
-    A policy that is no single SELECT over the catalogue, fails, or takes over 10 seconds is a violation itself.
+    A policy that is no single SELECT over the catalogue, fails, or takes over `seconds` is a violation itself.
     """
     found: list[Violation] = []
     with _catalog(catalog_rows) as connection:
@@ -77,7 +79,7 @@ def violations(policies: Sequence[PublishPolicy], catalog_rows: Mapping[str, Seq
             if faults:
                 found += [Violation(policy, "", fault.place, fault.message, BAD_PUBLISH_POLICY) for fault in faults]
             else:
-                found += _run(connection, policy)
+                found += _run(connection, policy, seconds)
     return found
 
 
@@ -119,11 +121,11 @@ def _foreign_functions(sql: str) -> list[str]:
     return sorted(names - FUNCTIONS - _MORE_FUNCTIONS)
 
 
-def _run(connection: duckdb.DuckDBPyConnection, policy: PublishPolicy) -> Iterator[Violation]:
+def _run(connection: duckdb.DuckDBPyConnection, policy: PublishPolicy, seconds: float) -> Iterator[Violation]:
     import duckdb
 
     at = Place(policy.file, policy.line)
-    timer = threading.Timer(SECONDS, connection.interrupt)
+    timer = threading.Timer(seconds, connection.interrupt)
     timer.daemon = True
     timer.start()
     try:
@@ -136,7 +138,7 @@ def _run(connection: duckdb.DuckDBPyConnection, policy: PublishPolicy) -> Iterat
             return
         rows = answer.fetchmany(MOST_VIOLATIONS)
     except duckdb.InterruptException:
-        told = f"policy {policy.name} took longer than {SECONDS:g} seconds"
+        told = f"policy {policy.name} took longer than {seconds:g} seconds"
         yield Violation(policy, "", at, told, BAD_PUBLISH_POLICY)
         return
     except duckdb.Error as error:
