@@ -63,8 +63,9 @@ def _mutate(tree: Any, words: list[str], dice: random.Random) -> Any:
             return mutated
         parent, key = dice.choice(spots)
         value = dice.choice(
-            [None, True, 0, -1, 1.5, "", "x", dice.choice(words), [], {}, ["a"], ["a", "a"], [1, 2], [{}], {"id": "a b"},
-             {"value": 1}, {"key": {}, "value": {}}, [{"property": "p", "value": 1}], [{"name": "n"}], "2020-01-01"]
+            [None, True, 0, -1, 1.5, "", "x", dice.choice(words), [], {}, ["a"], ["a", "a"], [1, 2], [{}],
+             {"id": "a b"},             {"value": 1}, {"key": {}, "value": {}},
+             [{"property": "p", "value": 1}], [{"name": "n"}], "2020-01-01"]
         )  # fmt: skip
         move = dice.random()
         if move < 0.25:

@@ -143,6 +143,7 @@ def test_every_invalid_file_of_the_standard_is_refused_at_its_one_cause(standard
         assert [(f.code, f.pointer) for f in findings] == CAUSES[path.name.partition(".")[0]]
 
 
+API = {"server": "s", "type": "api"}
 COLUMN = {"name": "x", "logicalType": "string"}
 COLUMNS, NEW, QUALITY = "/schema/0/properties/-", "/schema/0/properties/4", "/schema/0/quality"
 
@@ -156,7 +157,7 @@ COLUMNS, NEW, QUALITY = "/schema/0/properties/-", "/schema/0/properties/4", "/sc
         (contract("/servers/0/path", "file:///etc/passwd"), "location.outside-root", "/servers/0/path"),
         (contract("/servers/0/path", "C:\\data"), "location.outside-root", "/servers/0/path"),
         *[
-            (contract("/servers/0", {"server": "s", "type": "api", "location": url}), "location.ssrf", "/servers/0/location")
+            (contract("/servers/0", {**API, "location": url}), "location.ssrf", "/servers/0/location")
             for url in (
                 "http://localhost/x", "https://user@10.0.0.1/x", "http://[::1]/x", "http://[::ffff:127.0.0.1]/",
                 "http://2130706433/x", "http://0x7f.1/x", "http://0177.0.0.1/", "http://169.254.169.254/latest",
@@ -260,10 +261,12 @@ def test_a_rule_may_ask_one_question_of_tables(sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT * FROM read_csv('x.csv')", "SELECT * FROM 'x.parquet'", 'SELECT * FROM "/etc/passwd"', "DROP TABLE orders",
-        "SELECT 1; SELECT 2", "", "SELECT getenv('HOME')", "COPY orders TO 'x'", "ATTACH 'x.db'", "PRAGMA version",
-        "INSERT INTO orders VALUES (1)", "SELECT FROM WHERE", "SELECT * FROM glob('*')", "SELECT * FROM query('select 1')",
-        "WITH d AS (DELETE FROM orders RETURNING *) SELECT count(*) FROM d", "SET threads = 1", "SELECT " + "(" * 5000,
+        "SELECT * FROM read_csv('x.csv')", "SELECT * FROM 'x.parquet'", 'SELECT * FROM "/etc/passwd"',
+        "DROP TABLE orders", "SELECT 1; SELECT 2", "", "SELECT getenv('HOME')", "COPY orders TO 'x'",
+        "ATTACH 'x.db'", "PRAGMA version",
+        "INSERT INTO orders VALUES (1)", "SELECT FROM WHERE", "SELECT * FROM glob('*')",
+        "SELECT * FROM query('select 1')", "SET threads = 1", "SELECT " + "(" * 5000,
+        "WITH d AS (DELETE FROM orders RETURNING *) SELECT count(*) FROM d",
         "SELECT count(*) FROM postgres_scan('host=x', 'a', 'b')", "SELECT * INTO x FROM orders", "CALL x()",
         "SELECT (SELECT count(*) FROM read_text('/etc/hostname'))", "SELECT * FROM iceberg_scan('s3://x')",
     ],
@@ -339,7 +342,8 @@ def test_a_contract_of_190_kb_is_validated_within_a_second() -> None:
     tree = copy.deepcopy(BASES["contract"])
     for t in range(10):
         columns = [
-            {"name": f"column_{i}", "logicalType": "string", "physicalType": "VARCHAR", "description": "what it means " * 3,
+            {"name": f"column_{i}", "logicalType": "string", "physicalType": "VARCHAR",
+             "description": "what it means " * 3,
              "quality": [{"type": "library", "metric": "nullValues", "mustBe": 0}]}
             for i in range(85)
         ]  # fmt: skip
@@ -353,8 +357,10 @@ def test_a_contract_of_190_kb_is_validated_within_a_second() -> None:
 
 def test_messages_stay_within_bounds_whatever_the_file_says() -> None:
     long = "x" * 100_000
-    for tree in (contract("/id", long), contract("/version", long), contract("/status", long), contract(f"/{long}", 1),
-                 contract("/servers/0/path", "../" + long), contract("/kind", long), contract("/schema/0/name", long)):  # fmt: skip
+    for tree in (contract("/id", long), contract("/version", long), contract("/status", long),
+                 contract(f"/{long}", 1),
+                 contract("/servers/0/path", "../" + long), contract("/kind", long),
+                 contract("/schema/0/name", long)):  # fmt: skip
         for finding in said(tree):
             assert len(finding.message) < 1000
             assert len(finding.mend) < 1000

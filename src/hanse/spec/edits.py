@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import yaml
 
 from hanse.spec.compose import Node
+
+# plain in every context, flow included
+_PLAIN = re.compile(r"[^\W\d](?:[\w ./+()=-]*[\w/)])?")
 
 
 def apply(text: str, root: Node, tree: Any, pointer: str, value: Any) -> tuple[str, Any]:
@@ -66,7 +70,7 @@ def _flow(value: Any) -> str:
 
 def _scalar(value: Any) -> str:
     """A scalar that YAML 1.1 and 1.2 read alike."""
-    if isinstance(value, str) and ("\n" in value or _flow(value) != value or value.lower() in ("y", "n")):
+    if isinstance(value, str) and not (_PLAIN.fullmatch(value) and _flow(value) == value and value.lower() not in "yn"):
         return yaml.safe_dump(value, default_style='"', width=1 << 20, allow_unicode=True).rstrip("\n")
     return _flow(value)
 
