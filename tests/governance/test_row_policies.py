@@ -71,6 +71,77 @@ def test_numbers_and_truths_keep_their_value(value: float) -> None:
     assert duckdb.connect().execute(f"SELECT {predicate} FROM (SELECT ?::{kind} AS x)", [value]).fetchone() == (True,)
 
 
+PREDICATES = """
+id // 7 = 3
+id % 7 = 3
+id / 7 > 3
+id ^ 2 > 50
+-id < -5
+region || 'x' = 'r1x'
+n IS DISTINCT FROM 5
+n IS NOT NULL AND NOT (n = 5)
+NOT n = 5 OR n IS NULL
+region LIKE 'r!_%' ESCAPE '!'
+region ILIKE 'R1'
+region SIMILAR TO 'r[12]'
+region ~ 'r[12]'
+region GLOB 'r*'
+region COLLATE NOCASE = 'R1'
+region = 'it''s'
+region = $$r1$$
+region[2] = '1'
+region ^@ 'r1'
+substring(region, 2, 1) = '1'
+regexp_matches(region, '^r[12]$')
+split_part(region, 'r', 2) = '1'
+left(region, 1) = 'r' AND right(region, 1) = '1'
+attrs.ip = '10.0.0.7'
+attrs['ip'] = '10.0.0.7'
+m['k'] = 5
+j->>'a' = '7'
+tags[1] = 'a' AND tags[2:2] = ['b1']
+'b1' IN tags
+tags && ['b1']
+list_has_any(tags, ['b1', 'b2'])
+len(tags) = 2
+year(d) = 2020 AND month(d) < 3
+d < DATE '2020-02-01'
+d + INTERVAL 5 DAY < DATE '2020-02-01'
+date_trunc('month', d) = DATE '2020-02-01'
+date_diff('day', DATE '2020-01-01', d) < 5
+dayofweek(d) = 1
+extract(dow FROM d) = 1
+ts::date = DATE '2020-01-02'
+ts - INTERVAL '1 hour' < TIMESTAMP '2020-01-01 12:00'
+CASE WHEN id > 5 THEN region = 'r1' ELSE false END
+try_cast(region AS INT) IS NULL
+id BETWEEN 3 AND 9
+NOT id IN (1, 2, 3)
+(id, region) IN ((1, 'r1'))
+id & 3 = 1 AND id << 1 > 4
+x = 1 / 7
+id = 1e1
+id IN (SELECT max(id) FROM s.t)
+EXISTS (SELECT 1 FROM s.t AS e WHERE e.id = t.id AND e.id < 4)
+id > 3 -- a comment
+"""
+
+
+@pytest.mark.parametrize("body", PREDICATES.strip().splitlines())
+def test_a_predicate_keeps_its_meaning_on_the_way(body: str) -> None:
+    connection = duckdb.connect()
+    connection.execute("CREATE SCHEMA s")
+    connection.execute(
+        "CREATE TABLE s.t AS SELECT i AS id, i::double / 7 AS x, 'r' || (i % 5) AS region, "
+        "['a', 'b' || (i % 3)] AS tags, {'ip': '10.0.0.' || i} AS attrs, DATE '2020-01-01' + i::int AS d, map {'k': i} AS m, "
+        "TIMESTAMP '2020-01-01 10:00' + to_hours(i) AS ts, json_object('a', i) AS j, "
+        "CASE WHEN i % 4 <> 0 THEN i END AS n FROM range(60) r(i)"
+    )
+    wanted = connection.execute(f"SELECT id FROM s.t WHERE {body}").fetchall()
+    header = "-- table: s.t.t"
+    assert connection.execute(f"SELECT id FROM s.t WHERE {policy(body, header).sql}").fetchall() == wanted
+
+
 def test_one_and_true_are_not_the_same_attribute() -> None:
     held = policy("x = principal.x")
     shown = [held.rule(person("e", x=value), "sales").predicate for value in (1, True, 1.0, "1")]

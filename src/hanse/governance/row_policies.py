@@ -31,16 +31,20 @@ _HEADER = re.compile(r"--\s*([A-Za-z]+)\s*:\s*(.*?)\s*\Z")
 _KEYS = ("domain", "product", "table", "tag", "to")
 _PINNED = re.compile(r"(.+)_v(0|[1-9][0-9]*)\Z", re.ASCII)
 _LENGTH = 65_536
-FUNCTIONS = frozenset((
-    "abs", "and", "any", "array", "array_contains", "array_contains_all", "array_length", "array_overlaps",
-    "array_size", "between", "bit_length", "case", "cast", "ceil", "ceiling", "coalesce", "concat", "concat_ws",
-    "contains", "count", "date", "date_diff", "date_part", "date_trunc", "day", "dayofweek", "ends_with", "exists",
-    "extract", "floor", "greatest", "hour", "if", "ifnull", "is_inf", "is_nan", "least", "left", "len", "length",
-    "list_contains", "list_has", "list_has_all", "list_has_any", "lower", "ltrim", "max", "min", "minute",
-    "month", "nullif", "quarter", "regexp_full_match", "regexp_i_like", "regexp_like", "regexp_matches", "replace",
-    "right", "round", "rtrim", "second", "split_part", "starts_with", "str_position", "strpos", "substr",
-    "substring", "sum", "timestamp_trunc", "trim", "try_cast", "upper", "week", "year",
-))  # fmt: skip
+FUNCTIONS = frozenset(
+    (
+        "abs", "and", "any", "array", "array_contains", "array_contains_all", "array_length", "array_overlaps",
+        "array_size", "between", "bit_length", "case", "cast", "ceil", "ceiling", "coalesce", "collate", "concat",
+        "concat_ws", "contains", "count", "date", "date_diff", "date_part", "date_trunc", "datediff", "day",
+        "day_of_month", "day_of_week", "day_of_year", "dayofweek", "ends_with", "exists", "extract", "floor",
+        "greatest", "hour", "if", "ifnull", "is_inf", "is_nan", "json_extract", "json_extract_scalar", "least",
+        "left", "len", "length", "list_contains", "list_has", "list_has_all", "list_has_any", "lower", "ltrim",
+        "max", "min", "minute", "month", "nullif", "power", "prefix", "quarter", "regexp_full_match",
+        "regexp_i_like", "regexp_like", "regexp_matches", "replace", "right", "round", "rtrim", "second",
+        "split_part", "starts_with", "str_position", "strpos", "substr", "substring", "suffix", "sum",
+        "timestamp_trunc", "trim", "try_cast", "upper", "week", "year",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
