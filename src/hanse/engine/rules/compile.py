@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.engine.rules import columns, formats, library, service_levels, types
 from hanse.engine.rules.library import CannotRun, Scope
-from hanse.engine.rules.model import BadRows, Check, Duplicates, Known, Missing, Nulls, Orphans, Relation
+from hanse.engine.rules.model import BadRows, Check, Duplicates, Known, Missing, Orphans, Relation
 from hanse.engine.rules.values import Part, is_moment, parts
 from hanse.names import quote
 from hanse.spec.model import Column, Contract, Relationship, Table
@@ -210,11 +210,6 @@ def _primary_key(table: Table, seen: _Seen) -> Iterator[Check]:
         return
     assert seen.scope is not None
     found = [seen.scope.parts[(c,)] for c in key]
-    for part in found:
-        if not part.column.required:
-            yield _check(
-                table, part.column.place, part.name, "primary-key-null", "never null", Nulls(part.sql), part.path
-            )
     measure = Duplicates(tuple(p.sql for p in found), len(found) == 1 and found[0].path in seen.scope.integral)
     place = found[0].column.place
     yield _check(table, place, name, "primary-key", shown, measure, found[0].path if len(found) == 1 else None)
