@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hanse.errors import HanseError, Kind, code
 from hanse.names import nearest
@@ -66,8 +66,7 @@ class UnknownTable(HanseError):
         "Look for it: hanse search WORDS. Tables are addressed as domain.product or domain.product.table.",
     )
 
-    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
-        near = nearest(name, known)
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
         super().__init__(
             f"there is no table {name[:200]!r} that you may know of",
             mend=f"nearest: {', '.join(near)}" if near else "hanse search WORDS finds products; SHOW TABLES lists them",

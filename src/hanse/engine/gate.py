@@ -166,8 +166,8 @@ def _parse_error(sql: str, tree: Mapping[str, Any]) -> NotAllowed | QuerySyntax:
         return QuerySyntax("named and positional parameters cannot be mixed", mend="use only ? or only $names")
     if kind == "not implemented" or "A CTE needs a SELECT" in message:
         return NotAllowed(
-            "only SELECT, DESCRIBE, SHOW, SUMMARIZE and EXPLAIN may be asked",
-            mend="write it as one SELECT; PIVOT as a statement becomes SELECT * FROM t PIVOT (… FOR c IN ('a', 'b'))",
+            f"{_statement(sql)} may not be asked",
+            mend="ask with SELECT, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN",
         )
     if "max_expression_depth" in message.lower() or "depth" in message.lower():
         return _too_deep()
@@ -176,6 +176,19 @@ def _parse_error(sql: str, tree: Mapping[str, Any]) -> NotAllowed | QuerySyntax:
     # parser messages hold the caller's own tokens only
     first = message.split("\n", 1)[0][:300] or "the statement cannot be parsed"
     return QuerySyntax(first, where=where, mend="mend the statement there" if where else "mend the statement")
+
+
+def _statement(sql: str) -> str:
+    """What kind of statement `sql` is, in words."""
+    import duckdb
+
+    try:
+        kinds = [parsed.type.name for parsed in _parser().extract_statements(sql)]
+    except duckdb.Error:
+        kinds = []
+    if len(kinds) > 1:
+        return "several statements at once (PIVOT without IN is such a form)"
+    return f"a statement of kind {kinds[0].replace('_', ' ')}" if kinds else "this form of statement"
 
 
 def _explained(sql: str, tree: Mapping[str, Any]) -> Gated | None:

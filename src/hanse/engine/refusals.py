@@ -18,6 +18,7 @@ from hanse.engine.errors import (
 from hanse.engine.gate import Gated
 from hanse.engine.settings import Limits
 from hanse.errors import HanseError
+from hanse.names import nearest
 
 _COLUMN = (
     re.compile(r'Referenced column "([^"]+)" (?:was )?not found'),
@@ -74,7 +75,7 @@ def _bound(first: str, gated: Gated, columns: Iterable[str]) -> HanseError:
             if _is_own(missing, gated):
                 return UnknownColumn(missing, known, _place(missing, gated))
     if (match := _TABLE.search(first)) and _is_own(match[1], gated):
-        return UnknownTable(match[1], [r.text for r in gated.references])
+        return UnknownTable(match[1], nearest(match[1], [r.text for r in gated.references]))
     cleaned = re.sub(r"^(Binder|Catalog) Error:\s*", "", first)
     cleaned = re.split(r"\s*(?:Candidate|Did you mean|LINE \d)", cleaned, maxsplit=1)[0].strip()
     quoted = [one or other for one, other in _QUOTED.findall(cleaned)]

@@ -1,0 +1,191 @@
+"""query: gate, decide, enforce, record. Every protocol's question in SQL comes through here."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hanse.engine.answer import Answer
+from hanse.engine.errors import NotAllowed
+from hanse.engine.gate import Gated
+from hanse.engine.parameters import Parameters
+from hanse.engine.relations.policy import visible
+from hanse.errors import HanseError
+from hanse.governance.decision import Masked, Request
+from hanse.node.names import Found, Names, NoAccess
+from hanse.node.steps.about import columns_of, explained, tables_of
+
+if TYPE_CHECKING:
+    from hanse.node.node import Node
+
+
+async def query(
+    node: Node,
+    request: Request,
+    sql: str,
+    *,
+    parameters: Parameters | None = None,
+    limit: int | None = None,
+    explain: bool = False,
+    staged: bool = False,
+) -> Answer:
+    """Answer one question with what `request` may see, and nothing else.
+
+    Raises the query errors of `hanse.engine.errors` and `hanse.node.names`. The answer's `facts` tell `id`,
+    `publications`, `policies` and `deprecations`; an entry of the audit is durable before it is handed out.
+    """
+    names: Names = node.names
+    gated = await node.engine.gate(sql, parameters)
+    if gated.kind == "show":
+        return tables_of(names, request, gated.show)
+    found = await _found(node, names, request, gated, staged=staged)
+    if explain or gated.kind == "explain":
+        return explained(found)
+    if gated.kind == "describe" and gated.subject is not None:
+        return columns_of(found[0])
+    return await _answer(node, request, gated, found, parameters, limit)
+
+
+async def _found(node: Node, names: Names, request: Request, gated: Gated, *, staged: bool) -> list[Found]:
+    """Every table of the statement, decided; a refusal is recorded where the product lives."""
+    found: list[Found] = []
+    for reference in gated.references:
+        try:
+            one = names.found(reference, request)
+        except NoAccess as refusal:
+            await _refused(node, request, reference.parts[0], refusal)
+            raise
+        found.append(names.staged(one, node, request) if staged else one)
+    return found
+
+
+async def _answer(
+    node: Node,
+    request: Request,
+    gated: Gated,
+    found: Sequence[Found],
+    parameters: Parameters | None,
+    limit: int | None,
+) -> Answer:
+    if limit is not None and limit < 0:
+        raise NotAllowed("a limit is a number of rows", mend="give a limit of 0 or more")
+    limits = replace(node.engine.settings.limits, rows=limit)
+    inputs = [one.given for one in found]
+    record = _Record(node, request, gated, found)
+    opening = asyncio.ensure_future(record.open())
+    try:
+        answer = await node.engine.run(gated, inputs, parameters, limits=limits, caller=request.principal.id)
+    except BaseException as error:
+        await asyncio.shield(record.close(opening, None, error))
+        raise
+    answer.at_end(lambda failure: record.close(opening, answer, failure))
+    try:
+        # no byte leaves before its entry is durable
+        await asyncio.shield(opening)
+    except BaseException:
+        await answer.cancel()
+        raise
+    answer.facts.update(record.facts)
+    return answer
+
+
+async def _refused(node: Node, request: Request, domain: str, refusal: HanseError) -> None:
+    home = node.find(domain)
+    if home is not None:
+        entry = await home.audit.opened(
+            {**_asked(node, request), "decision": "refused", "rule": refusal.code, "because": refusal.message}
+        )
+        home.audit.closed(entry, {"outcome": "refused", "rows": 0, "bytes": 0})
+
+
+def _asked(node: Node, request: Request) -> dict[str, Any]:
+    behalf = request.on_behalf_of
+    return {
+        "act": "query",
+        "at": request.at.isoformat(),
+        "principal": request.principal.id,
+        "teams": sorted(request.principal.teams),
+        "on_behalf_of": behalf.id if behalf else None,
+        "purpose": request.purpose,
+        "protocol": request.protocol,
+    }
+
+
+class _Record:
+    """The entries of one question: one in the home of each domain that it reads."""
+
+    def __init__(self, node: Node, request: Request, gated: Gated, found: Sequence[Found]) -> None:
+        self._node, self._request, self._gated, self._found = node, request, gated, found
+        self._since = node.clock()
+        self._entries: list[tuple[Any, Any]] = []
+        self.id = f"q-{secrets.token_hex(8)}"
+        self.facts: dict[str, Any] = {"id": self.id}
+        if found:
+            self.facts["publications"] = {str(one.table): one.publication.sequence for one in found}
+            if shaped := _shaped(found):
+                self.facts["policies"] = shaped
+            if old := {str(one.table): one.facts.status for one in found if one.facts.status == "deprecated"}:
+                self.facts["deprecations"] = old
+
+    async def open(self) -> None:
+        """Write the *opened* entries; returns when they are durable."""
+        homes: dict[str, list[Found]] = {}
+        for one in self._found:
+            homes.setdefault(one.home.domain, []).append(one)
+        for domain, tables in homes.items():
+            home = self._node.homes[domain]
+            entry = {
+                **_asked(self._node, self._request),
+                "query": self.id,
+                "decision": "allowed",
+                "tables": [_table(self._gated, one) for one in tables],
+            }
+            self._entries.append((home, await home.audit.opened(entry)))
+
+    async def close(self, opening: asyncio.Future[None], answer: Answer | None, failure: BaseException | None) -> None:
+        """Write the *closed* entries: outcome, rows, bytes, what it cost."""
+        await asyncio.wait([opening])
+        took = (self._node.clock() - self._since).total_seconds()
+        outcome = "answered" if failure is None else getattr(failure, "code", "cancelled")
+        for home, entry in self._entries:
+            home.audit.closed(
+                entry,
+                {
+                    "outcome": outcome,
+                    "rows": answer.rows if answer else 0,
+                    "bytes": answer.bytes_out if answer else 0,
+                    "cpu_seconds": round(answer.cpu_seconds, 6) if answer else 0.0,
+                    "seconds": round(took, 6),
+                    "relations": answer.relations if answer else {},
+                },
+            )
+
+
+def _table(gated: Gated, one: Found) -> dict[str, Any]:
+    """What an entry says of a table: which state of it, which columns, under which rules."""
+    shown = [column.name for column in visible(one.given)]
+    words = gated.identifiers
+    return {
+        "table": str(one.table),
+        "version": one.version,
+        "publication": one.publication.sequence,
+        "snapshot": one.snapshot.snapshot_id,
+        "scanned": sum(file.size for file in one.snapshot.files),
+        "columns": [name for name in shown if words is None or name.lower() in words],
+        "rules": _rules(one),
+        "because": one.decision.because,
+        "grants": sorted(one.decision.grants),
+    }
+
+
+def _rules(one: Found) -> list[str]:
+    """The row policies and masks that shape a table for its reader."""
+    masks = {view.rule for view in one.decision.columns.values() if isinstance(view, Masked)}
+    return [*(rule.name for rule in one.decision.rows), *sorted(masks)]
+
+
+def _shaped(found: Sequence[Found]) -> Mapping[str, list[str]]:
+    return {str(one.table): rules for one in found if (rules := _rules(one))}
