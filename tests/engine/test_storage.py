@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hanse.engine import storage
 from hanse.engine.arrow_cast import ColumnsDiffer, ValueDoesNotFit
@@ -269,3 +272,43 @@ def test_a_disk_that_refuses_is_told(world: World, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(storage.NotDurable, match="No space left"):
         storage.sync_durable(world.warehouse, snapshot)
+
+
+def test_a_stream_that_breaks_leaves_nothing_behind(world: World) -> None:
+    promised = table(k=BIG)
+    first = world.stage("select 1::bigint k", promised)
+    held = sorted(path for path in world.warehouse.rglob("*") if path.is_file())
+
+    def broken() -> Any:
+        yield pa.record_batch({"k": pa.array(range(200_000))})
+        raise RuntimeError("the worker was killed")
+
+    reader = pa.RecordBatchReader.from_batches(pa.schema([("k", pa.int64())]), broken())
+    with pytest.raises(RuntimeError):
+        storage.stage(
+            world.warehouse, world.catalog, TABLE, promised, "orders", reader, base=first, mode="full", branch="stage"
+        )
+    assert sorted(path for path in world.warehouse.rglob("*") if path.is_file()) == held
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.dictionaries(st.integers(0, 12), st.integers(0, 99), max_size=6), min_size=1, max_size=4))
+def test_increments_by_key_end_where_a_mapping_would(tmp_path: Path, increments: list[dict[int, int]]) -> None:
+    world = World(tmp_path / str(uuid.uuid4()))
+    promised = table(k=BIG, v=BIG)
+    expected: dict[int, int] = {}
+    base = None
+    for increment in increments:
+        made = pa.table({"k": pa.array(increment.keys(), pa.int64()), "v": pa.array(increment.values(), pa.int64())})
+        base = world.stage(made, promised, base=base, mode="upsert", keys=("k",), branch="stage")
+        expected |= increment
+        assert dict(world.rows(base)) == expected
+        assert base.rows == len(expected)
+
+
+def test_the_newest_time_is_known(world: World) -> None:
+    promised = table(t=Scalar("timestamptz"))
+    empty = world.stage("select timestamptz '2024-01-01 00:00:00+00' t limit 0", promised)
+    assert storage.latest(world.warehouse, empty, "t") is None
+    full = world.stage("select timestamptz '2024-01-01 00:00:00+00' t", promised, base=empty)
+    assert storage.latest(world.warehouse, full, "t") == datetime(2024, 1, 1, tzinfo=UTC)
