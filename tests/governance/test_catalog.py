@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hanse.governance.catalog import CATALOG
+from hanse.governance.columns import column_facts
 
 from . import catalogue
 
@@ -89,3 +90,12 @@ def test_owners_lineage_rules_promises_grants_and_policies_are_told() -> None:
     ]
     assert {row["kind"] for row in named("policies")} == {"access", "mask"}
     assert {row["scope"] for row in named("policies")} == {"built-in", "federation"}
+
+
+def test_the_columns_of_a_contract_become_facts_for_decisions() -> None:
+    (files,) = catalogue.project().products.values()
+    (table,) = files.tables.values()
+    assert [(facts.path, facts.classification, facts.tags) for facts in column_facts(table)] == [
+        (("id",), "public", frozenset()),
+        (("email",), "restricted", {"pii"}),
+    ]

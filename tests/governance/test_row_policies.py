@@ -133,7 +133,8 @@ def test_a_predicate_keeps_its_meaning_on_the_way(body: str) -> None:
     connection.execute("CREATE SCHEMA s")
     connection.execute(
         "CREATE TABLE s.t AS SELECT i AS id, i::double / 7 AS x, 'r' || (i % 5) AS region, "
-        "['a', 'b' || (i % 3)] AS tags, {'ip': '10.0.0.' || i} AS attrs, DATE '2020-01-01' + i::int AS d, map {'k': i} AS m, "
+        "['a', 'b' || (i % 3)] AS tags, {'ip': '10.0.0.' || i} AS attrs, "
+        "DATE '2020-01-01' + i::int AS d, map {'k': i} AS m, "
         "TIMESTAMP '2020-01-01 10:00' + to_hours(i) AS ts, json_object('a', i) AS j, "
         "CASE WHEN i % 4 <> 0 THEN i END AS n FROM range(60) r(i)"
     )

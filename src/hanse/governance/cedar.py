@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.errors import Finding, Kind, Place, code
 from hanse.governance.decision import Action, Principal, PrincipalKind
+from hanse.governance.mentions import literals, mentions_of
 from hanse.names import nearest
 
 if TYPE_CHECKING:
@@ -101,17 +102,6 @@ class Verdict:
     by: Statement | None
 
 
-@dataclass(frozen=True, slots=True)
-class Mentions:
-    """What a set of policies can tell apart. What it never mentions cannot change an answer, so it is not a key."""
-
-    people: frozenset[tuple[str, str]]
-    teams: frozenset[str]
-    tags: frozenset[str] | None  # None: any
-    resource: frozenset[str] | None  # None: the resource as a whole
-    context: frozenset[str] | None
-
-
 class AccessPolicies:
     """A parsed set of Cedar statements. Equal texts are equal sets, so that answers outlive a reload."""
 
@@ -123,7 +113,7 @@ class AccessPolicies:
         self._handle: cedarpy.PolicySet = cedarpy.PolicySet.from_str(text)
         self._hash = sha256(text.encode() + repr(statements).encode()).hexdigest()
         self.statements = tuple(statements)
-        self.mentions = _mentions(json.loads(cedarpy.policies_to_json_str(text)))
+        self.mentions = mentions_of(json.loads(cedarpy.policies_to_json_str(text)))
         stranger = "somebody"
         while any(name == stranger for _, name in self.mentions.people):
             stranger += "_"
@@ -340,12 +330,10 @@ def _file_findings(file: str, text: str) -> Iterator[Finding]:
         if told:
             continue
         tree = json.loads(cedarpy.policies_to_json_str(statement))
-        attributes: dict[str, set[str] | None] = {"resource": set(), "context": set(), "principal": set()}
-        _collect(tree, attributes)
-        context = attributes["context"]
+        context = mentions_of(tree).context
         if tree.get("templates"):
             yield Finding.at(place, BAD_ACCESS, "a template has no one it holds for", mend="name a principal")
-        elif any(type_ == "Data" for type_, _ in _literals(tree)):
+        elif any(type_ == "Data" for type_, _ in literals(tree)):
             mend = "use resource.domain, resource.product and resource.table"
             yield Finding.at(place, BAD_ACCESS, 'data cannot be named as Data::"…"', mend=mend)
         elif _static(tree).get("effect") == "permit" and (context is None or "protocol" in context):
@@ -377,73 +365,3 @@ def _told(error: str) -> tuple[str, str]:
             mend = f"nearest: {', '.join(close)}" if close else f"one of: {', '.join(known[what])}"
             return f"{match[1]!r} is no {what}", mend
     return error, ""
-
-
-def _mentions(tree: Mapping[str, Any]) -> Mentions:
-    literals = frozenset(_literals(tree))
-    attributes: dict[str, set[str] | None] = {"resource": set(), "context": set(), "principal": set()}
-    _collect(tree, attributes)
-
-    def seen(variable: str) -> frozenset[str] | None:
-        found = attributes[variable]
-        return None if found is None else frozenset(found)
-
-    return Mentions(
-        frozenset((type_, name) for type_, name in literals if type_ in ("Person", "Product")),
-        frozenset(name for type_, name in literals if type_ == "Team"),
-        seen("principal"),
-        seen("resource"),
-        seen("context"),
-    )
-
-
-def _literals(tree: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(tree, Mapping):
-        if tree.keys() == {"type", "id"} and isinstance(tree["type"], str) and isinstance(tree["id"], str):
-            yield tree["type"], tree["id"]
-        else:
-            for part in tree.values():
-                yield from _literals(part)
-    elif isinstance(tree, list):
-        for part in tree:
-            yield from _literals(part)
-
-
-def _collect(tree: Any, found: dict[str, set[str] | None]) -> None:
-    """Gather the attributes read of each variable; a variable used in any other way counts as read whole."""
-    if isinstance(tree, list):
-        for part in tree:
-            _collect(part, found)
-    if not isinstance(tree, Mapping):
-        return
-    for key, part in tree.items():
-        if key == "Var" and isinstance(part, str):
-            # the principal as a whole is only compared or asked for membership, which literals and teams cover
-            if part in ("resource", "context"):
-                found[part] = None
-        elif key in (".", "has", "hasTag", "getTag") and isinstance(part, Mapping):
-            _collect_access(key, part, found)
-        else:
-            _collect(part, found)
-
-
-def _collect_access(operator: str, part: Mapping[str, Any], found: dict[str, set[str] | None]) -> None:
-    left = part.get("left")
-    variable = left.get("Var") if isinstance(left, Mapping) else None
-    if operator in (".", "has"):
-        words = [part["attr"]] if isinstance(part.get("attr"), str) else None
-    else:
-        right = part.get("right")
-        value = right.get("Value") if isinstance(right, Mapping) else None
-        words = [value] if isinstance(value, str) else None
-        _collect(right, found)
-    if variable in found and (words is None or found[variable] is None):
-        found[variable] = None
-    elif variable in found:
-        seen = found[variable]
-        if seen is not None:
-            seen.update(words or ())
-    else:
-        _collect(left, found)
-        if operator in ("hasTag", "getTag"):
-            found["principal"] = None

@@ -21,6 +21,7 @@ from hanse.governance.decision import (
 )
 from hanse.governance.masks import rule_for, spellings
 from hanse.governance.policies import Policies
+from hanse.spec.model import Table
 from hanse.spec.types import MapOf
 
 Coverage = tuple[frozenset[str] | None, str | None]  # a grant's columns and ceiling
@@ -213,9 +214,10 @@ def _settle(parts: Sequence[Part], views: list[ColumnView]) -> None:
             views[number] = _within(views[part.parent], views[number])
 
 
-def column_facts(columns: Sequence[ColumnFacts]) -> tuple[ColumnFacts, ...]:
-    """`columns` with parents before their parts, as a decision wants them; the order is otherwise kept."""
-    known = {column.path for column in columns}
-    if any(len(column.path) > 1 and column.path[:-1] not in known for column in columns):
-        raise ValueError("a nested column stands without what it is part of")
-    return tuple(sorted(columns, key=lambda column: len(column.path)))
+def column_facts(table: Table) -> tuple[ColumnFacts, ...]:
+    """What a decision needs to know of the columns of a contract's table, nested ones after what they are part of."""
+    return tuple(
+        ColumnFacts(path, column.type, column.classification, frozenset(column.tags))
+        for top in table.columns
+        for path, column in top.walk()
+    )

@@ -17,7 +17,6 @@ from hanse.governance.cedar import Context, Resource, Verdict
 from hanse.governance.columns import Facts, classes_of, views_of
 from hanse.governance.decision import (
     Action,
-    ColumnPath,
     ColumnView,
     Decision,
     Grant,
@@ -301,8 +300,3 @@ def _shown(view: ColumnView) -> str:
             return repr(mask)
         case _:
             return "clear"
-
-
-def columns_named(columns: Mapping[ColumnPath, ColumnView]) -> tuple[str, ...]:
-    """The top-level columns that exist for the reader, in order."""
-    return tuple(path[0] for path, view in columns.items() if len(path) == 1 and not isinstance(view, Hidden))

@@ -1,4 +1,8 @@
-"""Masks: how strict each is, which types it fits, and the rules of masks.yaml."""
+"""Masks: how strict each is, which types it fits, and the rules of masks.yaml.
+
+A rule by classification says how a class looks to those who may not see it. A rule by tag or column singles columns
+out: it holds also for readers of the class, unless a grant names the column or a policy of the domain permits it.
+"""
 
 from __future__ import annotations
 
