@@ -10,6 +10,20 @@ import yaml
 
 from hanse.spec.compose import Node
 
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.2 reads as a number and 1.1 as text, too."""
+
+
+for _tag, _spelling in (
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"),
+    ("int", r"0o[0-7]+|0x[0-9a-fA-F]+"),
+    ("bool", r"[yYnN]"),
+):
+    _Dumper.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_spelling})\Z"), list("-+.0123456789yYnN")
+    )
+
 # plain in every context, flow included
 _PLAIN = re.compile(r"[^\W\d](?:[\w ./+()=-]*[\w/)])?")
 
@@ -62,21 +76,33 @@ def _with(tree: Any, parts: list[str], value: Any) -> Any:
 
 def _flow(value: Any) -> str:
     """`value` on one line, in YAML's flow style."""
-    shown = yaml.safe_dump(
-        value, default_flow_style=True, width=1 << 20, allow_unicode=True, sort_keys=False, line_break="\n"
+    shown = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        default_flow_style=True,
+        width=1 << 20,
+        allow_unicode=True,
+        sort_keys=False,
+        line_break="\n",
     )
     return shown.removesuffix("...\n").rstrip("\n")
 
 
 def _scalar(value: Any) -> str:
     """A scalar that YAML 1.1 and 1.2 read alike."""
-    if isinstance(value, str) and not (_PLAIN.fullmatch(value) and _flow(value) == value and value.lower() not in "yn"):
-        return yaml.safe_dump(value, default_style='"', width=1 << 20, allow_unicode=True).rstrip("\n")
+    if isinstance(value, str) and not (_PLAIN.fullmatch(value) and _flow(value) == value):
+        return yaml.dump(value, Dumper=_Dumper, default_style='"', width=1 << 20, allow_unicode=True).rstrip("\n")
     return _flow(value)
 
 
+def _inline(value: Any) -> str:
+    return _flow(value) if isinstance(value, (dict, list)) else _scalar(value)
+
+
 def _block(value: Any, indent: int) -> list[str]:
-    shown = yaml.safe_dump(value, default_flow_style=False, width=1 << 20, allow_unicode=True, sort_keys=False)
+    shown = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=False, width=1 << 20, allow_unicode=True, sort_keys=False
+    )
     return [" " * indent + line for line in shown.rstrip("\n").split("\n")]
 
 
@@ -114,7 +140,7 @@ def _replace(text: str, node: Node, parent: Node, value: Any) -> str:
             else text[:start].rstrip(" ")
         )
         return before + newline + newline.join(_block(value, indent)) + text[end:]
-    shown = _flow(value) if isinstance(value, (dict, list)) else _scalar(value)
+    shown = _inline(value)
     gap = "" if start == end and text[start - 1 : start] in (" ", "\n", "[", "{") else " " if start == end else ""
     return text[:start] + gap + shown + text[end:]
 
@@ -125,14 +151,14 @@ def _add_member(text: str, node: Node, key: str, value: Any) -> str:
         inside = text[node.start + 1 : node.stop - 1].strip()
         comma = ", " if inside and not inside.endswith(",") else " " if inside else ""
         at = node.start + len(text[node.start : node.stop - 1].rstrip())
-        return text[:at] + f"{comma}{name}: {_flow(value)}" + text[node.stop - 1 :]
+        return text[:at] + f"{comma}{name}: {_inline(value)}" + text[node.stop - 1 :]
     at = _line_end(text, _end(text, node))
     newline = _newline(text)
     indent = next(iter(node.children.values()))[0].column
     if isinstance(value, (dict, list)) and value:
         lines = [" " * indent + name + ":", *_block(value, indent + 2)]
     else:
-        lines = [" " * indent + f"{name}: {_flow(value) if isinstance(value, (dict, list)) else _scalar(value)}"]
+        lines = [" " * indent + f"{name}: {_inline(value)}"]
     return text[:at] + newline + newline.join(lines) + text[at:]
 
 
@@ -141,6 +167,6 @@ def _add_item(text: str, node: Node, value: Any) -> str:
         inside = text[node.start + 1 : node.stop - 1].strip()
         comma = ", " if inside and not inside.endswith(",") else " " if inside else ""
         at = node.start + len(text[node.start : node.stop - 1].rstrip())
-        return text[:at] + comma + _flow(value) + text[node.stop - 1 :]
+        return text[:at] + comma + _inline(value) + text[node.stop - 1 :]
     at = _line_end(text, _end(text, node))
     return text[:at] + _newline(text) + _newline(text).join(_block([value], node.column)) + text[at:]
