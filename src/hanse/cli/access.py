@@ -26,7 +26,7 @@ def _terms(function: F) -> F:
     """The terms of a request or grant."""
     for option in (
         click.option("--why", required=True, help="In your own words, for the owner."),
-        click.option("--purpose", "purposes", multiple=True, help="An id of the mesh's purposes."),
+        click.option("--purpose", help="An id of the mesh's purposes; default: any."),
         click.option("--until", help=f"The last day, like 2026-12-31; default: {DEFAULT_DAYS} days from now."),
         click.option("--column", "columns", multiple=True, help="Only this column; repeat for more."),
     ):
@@ -45,7 +45,7 @@ def list_(ctx: click.Context) -> None:
     width = render.columns_of_terminal()
     if told["requests"]:
         rows = [
-            (r["id"], r["product"], r["to"], _columns(r), ", ".join(r["purposes"]), render.day(r["until"]), r["state"])
+            (r["id"], r["product"], r["to"], _columns(r), r["purpose"] or "", render.day(r["until"]), r["state"])
             + (r["why"],)
             for r in told["requests"]
         ]
@@ -61,7 +61,7 @@ def list_(ctx: click.Context) -> None:
         if told["requests"]:
             click.echo("")
         click.echo("\n".join(render.table(heads, rows, width=width, colour=render.is_terminal())))
-    open_ = [r for r in told["requests"] if r["state"] == "open" and r.get("decidable")]
+    open_ = [r for r in told["requests"] if r["state"] == "waiting" and r.get("decidable")]
     if open_:
         render.talk(f"\nNext: hanse access approve {open_[0]['id']}, or refuse it with --why")
     elif not told["requests"] and not told["grants"]:
@@ -83,11 +83,11 @@ def request(
     whom: str | None,
     columns: tuple[str, ...],
     until: str | None,
-    purposes: tuple[str, ...],
+    purpose: str | None,
     why: str,
 ) -> None:
     """Ask the owner of PRODUCT for access."""
-    body = {**_body(product, columns, until, purposes, why), "to": None if whom is None else _whom(whom)}
+    body = {**_body(product, columns, until, purpose, why), "to": None if whom is None else _whom(whom)}
     told = connect(ctx).post("/access/requests", body)
     if state(ctx).json:
         render.document(told)
@@ -108,11 +108,11 @@ def grant(
     whom: str,
     columns: tuple[str, ...],
     until: str | None,
-    purposes: tuple[str, ...],
+    purpose: str | None,
     why: str,
 ) -> None:
     """Grant access to a product of your domain, unasked."""
-    body = {**_body(product, columns, until, purposes, why), "to": _whom(whom)}
+    body = {**_body(product, columns, until, purpose, why), "to": _whom(whom)}
     _granted(ctx, connect(ctx).post("/access/grants", body))
 
 
@@ -122,9 +122,7 @@ def grant(
 @click.option("--until", help="An earlier last day than was asked for.")
 @click.option("--column", "columns", multiple=True, help="Only this column; repeat for more.")
 @click.pass_context
-def approve(
-    ctx: click.Context, request: str, note: str | None, until: str | None, columns: tuple[str, ...]
-) -> None:
+def approve(ctx: click.Context, request: str, note: str | None, until: str | None, columns: tuple[str, ...]) -> None:
     """Approve REQUEST, whole or for less."""
     body = {"note": note, "until": _until(until) if until else None, "columns": list(columns) or None}
     _granted(ctx, connect(ctx).post(f"/access/requests/{_id(request)}/approve", body))
@@ -183,14 +181,12 @@ def _granted(ctx: click.Context, told: dict[str, Any]) -> None:
     render.talk(f'Undo: hanse access revoke {one["id"]} --why "…"')
 
 
-def _body(
-    product: str, columns: tuple[str, ...], until: str | None, purposes: tuple[str, ...], why: str
-) -> dict[str, Any]:
+def _body(product: str, columns: tuple[str, ...], until: str | None, purpose: str | None, why: str) -> dict[str, Any]:
     return {
         "product": str(ProductId.parse(product)),
         "columns": list(columns) or None,
         "until": _until(until),
-        "purposes": list(purposes) or None,
+        "purpose": purpose,
         "why": why,
     }
 

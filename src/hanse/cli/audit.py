@@ -30,8 +30,9 @@ def command(ctx: click.Context, product: str | None, person: str | None, since: 
         render.talk("Nothing was recorded that you may see.")
         return
     click.echo("\n".join(lines(told["entries"], width=render.columns_of_terminal())))
-    render.talk(f"\n{render.counted(len(told['entries']), 'entry').replace('entrys', 'entries')}. "
-                "Next: hanse audit verify")
+    render.talk(
+        f"\n{render.counted(len(told['entries']), 'entry').replace('entrys', 'entries')}. Next: hanse audit verify"
+    )
 
 
 def lines(entries: list[dict[str, Any]], width: int | None = None) -> list[str]:
@@ -63,7 +64,9 @@ def verify(ctx: click.Context) -> int:
         return 0 if told["ok"] else FINDINGS
     for home in told["homes"]:
         word = "ok" if home["ok"] else "fail"
-        click.echo(f"  {word:<5} {home['domain']:<16} {render.counted(home['entries'], 'entry').replace('entrys', 'entries')}")
+        click.echo(
+            f"  {word:<5} {home['domain']:<16} {render.counted(home['entries'], 'entry').replace('entrys', 'entries')}"
+        )
         for fault in home["faults"]:
             click.echo(f"        {fault}")
     if not told["ok"]:

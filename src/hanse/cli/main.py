@@ -132,7 +132,7 @@ class Verbs(click.Group):
                 formatter.write(f"  {record[0]:<{width + 7}}{record[1]}\n")
         formatter.write("\nNew here?  hanse demo\n")
 
-    def main(  # type: ignore[override]  # click's second overload never returns, ours never does
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,

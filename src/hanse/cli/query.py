@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from hanse.cli.findings import printable
 from hanse.cli.state import state
 
 _MEDIA = {
@@ -72,7 +74,7 @@ def command(
         return 0
     with client.stream("POST", "/query", body, accept=_MEDIA[kind]) as reply:
         size = _write(reply, out)
-        policies = json.loads(reply.headers.get("hanse-policies", "[]"))
+        policies = json.loads(reply.headers.get("hanse-policies", "{}"))
     where = f" to {out}" if out else ""
     _talk(f"{size / 1e6:.1f} MB{where}, {_took(time.perf_counter() - since)}{_shaped(policies)}")
     return 0
@@ -120,16 +122,21 @@ def show(answer: dict[str, Any], seconds: float, *, cut: bool = False) -> None:
     )
     click.echo("\n".join(lines))
     told = f"first {render.amount(_ON_SCREEN)} rows" if more else render.counted(len(rows), "row")
-    _talk(f"\n{told}, {_took(seconds)}{_shaped(answer.get('policies', ()))}")
+    _talk(f"\n{told}, {_took(seconds)}{_shaped(answer.get('policies', {}))}")
     if more:
         _talk("more: --limit N, or --as csv for all of them")
-    for warning in answer.get("deprecations", ()):
-        _talk(f"warn  {warning}")
+    for table in answer.get("deprecations", {}):
+        _talk(f"warn  {table} is deprecated")
 
 
-def _shaped(policies: Any) -> str:
-    words = sorted({str(policy) for policy in policies})
+def _shaped(policies: Mapping[str, Sequence[str]]) -> str:
+    words = rules_of(policies)
     return f"   ~ shaped by {', '.join(words)}" if words else ""
+
+
+def rules_of(policies: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names of the rules that shaped an answer, of all its tables."""
+    return sorted({printable(rule) for rules in policies.values() for rule in rules})
 
 
 def _took(seconds: float) -> str:

@@ -32,11 +32,11 @@ def command(ctx: click.Context, words: tuple[str, ...], domain: str | None, stat
         for p in products
     ]
     heads = ("product", "title", "published", "status", "access", "found in")
-    click.echo(
-        "\n".join(render.table(heads, rows, width=render.columns_of_terminal(), colour=render.is_terminal()))
+    click.echo("\n".join(render.table(heads, rows, width=render.columns_of_terminal(), colour=render.is_terminal())))
+    render.talk(
+        f"\n{render.counted(len(products), 'product')}{', and more' if told.get('next') else ''}. "
+        f"Next: hanse show {products[0]['product']}"
     )
-    render.talk(f"\n{render.counted(len(products), 'product')}{', and more' if told.get('next') else ''}. "
-                f"Next: hanse show {products[0]['product']}")
     return 0
 
 

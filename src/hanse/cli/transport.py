@@ -26,8 +26,8 @@ class NotSignedIn(HanseError):
         "identity.not-signed-in",
         Kind.DENIED,
         "Nobody is signed in",
-        "Every call needs a token, so that every answer can be decided for the one who asks. In the project's own folder "
-        "the person whose `login:` in people.yaml is the user of the operating system needs none.",
+        "Every call needs a token, so that every answer can be decided for the one who asks. In the project's folder the "
+        "person whose `login:` in people.yaml is the user of the operating system needs none.",
         "Give a token with --as-token FILE or HANSE_TOKEN; on the node's machine `hanse token PERSON` prints one.",
     )
 

@@ -80,6 +80,7 @@ class _Exchange:
                 return self.out.put_nowait(item)
             except queue.Full:
                 await asyncio.sleep(0.002)
+        return None
 
     def leave(self) -> None:
         if self.loop is not None and not self.loop.is_closed():

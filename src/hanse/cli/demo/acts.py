@@ -40,7 +40,7 @@ def act(step: Step, cast: Cast, root: Path, told: Callable[[str], None]) -> Iter
         yield f"{step.who} asks for {request['product']} for {request['to']}: {request['why']}"
     elif step.do == "approve":
         for request in client.get("/access")["requests"]:
-            if request["state"] == "open" and request["decidable"]:
+            if request["state"] == "waiting" and request["decidable"]:
                 grant = client.post(f"/access/requests/{request['id']}/approve", {"note": "granted"})["grant"]
                 yield f"{step.who} grants {grant['product']} to {grant['to']}"
     elif step.do == "grant":

@@ -32,7 +32,7 @@ class Step:
             "product": self.product,
             "to": self._whom(),
             "columns": list(self.columns) or None,
-            "purposes": [self.purpose] if self.purpose else None,
+            "purpose": self.purpose,
             "until": (datetime.now(UTC).date() + timedelta(days=self.days)).isoformat(),
             "why": self.why,
         }

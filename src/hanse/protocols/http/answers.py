@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -21,12 +21,16 @@ _HEADER_BYTES = 4096
 _FLUSH = 64 * 1024
 
 
-async def respond(call: Call, answer: Answer, format: Format, more: Mapping[str, Any] | None = None) -> Response:
-    """The response that carries `answer` in `format`; whole when it is small, streamed else."""
-    facts = {**answer.facts, **(more or {})}
-    headers = {"cache-control": "no-store", "vary": "accept", **_headers(facts)}
+async def respond(
+    call: Call, answer: Answer, format: Format, after: Callable[[Answer], Mapping[str, Any]] | None = None
+) -> Response:
+    """The response that carries `answer` in `format`; whole when it is small, streamed else.
+
+    `after` adds members to a JSON document, once the answer has ended.
+    """
+    headers = {"cache-control": "no-store", "vary": "accept", **_headers(answer.facts)}
     if not format.streams:
-        body = await call.unless_gone(json_document(answer, facts))
+        body = await call.unless_gone(json_document(answer, after))
         _count(call.api, answer)
         return Response(body, 200, headers, format.media)
     if answer.is_whole:

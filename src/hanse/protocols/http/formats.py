@@ -105,10 +105,8 @@ def _quality(accept: str, media: str) -> float:
     return found
 
 
-async def json_document(answer: Answer, facts: Mapping[str, Any]) -> bytes:
+async def json_document(answer: Answer, after: Callable[[Answer], Mapping[str, Any]] | None = None) -> bytes:
     """The whole answer as one JSON document; raise `TooManyRows` beyond 10 000 rows or 64 MiB."""
-    schema = answer.schema
-    head = {"schema": "hanse.answer/1", **facts, "columns": columns_of(schema)}
     rows: list[Sequence[Any]] = []
     size = 0
     try:
@@ -122,6 +120,8 @@ async def json_document(answer: Answer, facts: Mapping[str, Any]) -> bytes:
     except TooManyRows:
         await answer.cancel()
         raise
+    head = {"schema": "hanse.answer/1", **answer.facts, **(after(answer) if after else {})}
+    head["columns"] = columns_of(answer.schema)
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":"), default=str)
     body = json.dumps(rows, ensure_ascii=False, separators=(",", ":"), default=str)
     return f'{text[:-1]},"rows":{body}}}'.encode()

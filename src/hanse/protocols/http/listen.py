@@ -172,12 +172,13 @@ def bound(host: str, port: int, *, tls: bool) -> socket.socket:
 def free_port(host: str, first: int, tries: int = 50) -> int:
     """The first port of a free block of three, beginning at `first`; raise `AddressTaken` when there is none."""
     for port in range(first, first + tries * PORTS, PORTS):
-        if all(_is_free(host, port + i) for i in range(PORTS)):
+        if all(is_free(host, port + i) for i in range(PORTS)):
             return port
     raise AddressTaken(host, first)
 
 
-def _is_free(host: str, port: int) -> bool:
+def is_free(host: str, port: int) -> bool:
+    """Whether nothing listens on `host:port`."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,0 +1,25 @@
+"""`hanse rollback`: publish a former state again."""
+
+from __future__ import annotations
+
+import click
+
+from hanse.cli import render
+from hanse.cli.state import state
+from hanse.cli.transport import connect
+from hanse.names import ProductId
+
+
+@click.command("rollback")
+@click.argument("product")
+@click.argument("publication", type=click.IntRange(1), required=False)
+@click.option("--why", required=True, help="Written into the audit.")
+@click.pass_context
+def command(ctx: click.Context, product: str, publication: int | None, why: str) -> None:
+    """Publish a former PUBLICATION of PRODUCT again (default: the one before); it gets a number of its own."""
+    body = {"product": str(ProductId.parse(product)), "publication": publication, "why": why}
+    told = connect(ctx).post("/rollback", body)
+    if state(ctx).json:
+        render.document(told)
+        return
+    click.echo(f"Publication {told['sequence']} of {told['product']} serves again what publication {told['of']} did.")

@@ -1,0 +1,285 @@
+"""Products: search, one product by content negotiation, lineage."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from hanse.errors import HanseError, Kind, code
+from hanse.governance.decide import decide
+from hanse.governance.decision import Clear, Decision, Hidden, TableFacts
+from hanse.governance.decision import Request as Ask
+from hanse.governance.sql_masks import view_words
+from hanse.names import PortLine, ProductId
+from hanse.node.names import Home, Publication, address_of
+from hanse.node.node import Node
+from hanse.node.steps.search import search
+from hanse.protocols.http.call import Call
+from hanse.protocols.http.formats import negotiated
+from hanse.protocols.http.routes import route
+from hanse.protocols.http.types import limit_of, number_of, product_of
+from hanse.spec.model import Contract
+
+JSON, ODPS, ODCS = "application/json", "application/vnd.bitol.odps+yaml", "application/vnd.bitol.odcs+yaml"
+
+
+class UnknownProduct(HanseError):
+    kind = Kind.NOT_FOUND
+    code = code(
+        "product.unknown",
+        Kind.NOT_FOUND,
+        "There is no such product",
+        "No product of this name is published here, or none that you may know of: both look alike.",
+        "hanse search lists the products that you may discover.",
+    )
+
+    def __init__(self, product: ProductId) -> None:
+        super().__init__(f"there is no product {product}", mend="hanse search lists them")
+
+
+def document(value: Any, status: int = 200) -> Response:
+    """A JSON response."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return Response(text, status, {"cache-control": "no-store"}, JSON)
+
+
+@route(
+    "GET",
+    "/products",
+    "discover",
+    "Search the products that you may discover; without q, all of them.",
+    parameters=("q", "domain", "status", "limit", "cursor"),
+)
+async def products(call: Call) -> Response:
+    params = call.params
+    limit = limit_of(params.get("limit"), 100)
+    asked = {name: params.get(name, "") for name in ("q", "domain", "status")}
+    binding = json.dumps([call.principal.id, asked], sort_keys=True)
+    start = int(call.api.cursors.open(params["cursor"], binding)["at"]) if "cursor" in params else 0
+    found = await call.work(search, call.node, call.ask(), asked["q"][:500])
+    hits = [
+        hit for hit in found.hits if asked["domain"] in ("", hit.product.domain) and asked["status"] in ("", hit.status)
+    ]
+    page = hits[start : start + limit]
+    more = call.api.cursors.seal({"at": start + limit}, binding) if start + limit < len(hits) else None
+    return document(
+        {
+            "schema": "hanse.products/1",
+            "products": [hit.as_json() for hit in page],
+            "nearest": list(found.nearest),
+            "total": len(hits),
+            "next": more,
+        }
+    )
+
+
+@route(
+    "GET",
+    "/products/{domain}/{product}",
+    "discover",
+    "One product, as you would see it: JSON, its ODPS document, or the ODCS contract of a port line, by Accept.",
+    parameters=("major", "port"),
+)
+async def product(call: Call) -> Response:
+    media = negotiated(call.header(b"accept"), (JSON, ODPS, ODCS))
+    seen = Seen.of(call.node, call.ask(), product_of(call.path["domain"], call.path["product"]))
+    major = number_of("major", call.params.get("major"), seen.publication.default_major)
+    if media == ODPS:
+        return Response(seen.publication.product.text, 200, {"vary": "accept"}, ODPS)
+    if media == ODCS:
+        line, contract = seen.contract(major, call.params.get("port"))
+        text = await call.work(served_contract, contract, seen.hidden(line), call.api.address, seen.id, line)
+        return Response(text, 200, {"vary": "accept"}, ODCS)
+    return document(seen.as_json(major))
+
+
+@route(
+    "GET",
+    "/lineage/{domain}/{product}",
+    "discover",
+    "The products it is made from and those made from it, of the ones that you may discover.",
+)
+async def lineage(call: Call) -> Response:
+    seen = Seen.of(call.node, call.ask(), product_of(call.path["domain"], call.path["product"]))
+    return document(await call.work(lineage_of, call.node, call.ask(), seen))
+
+
+class Seen:
+    """A product as one request may see it: its tables with their decisions."""
+
+    def __init__(self, home: Home, id: ProductId, tables: Mapping[TableFacts, Decision]) -> None:
+        self.home = home
+        self.id = id
+        self.tables = tables
+        self.publication: Publication = home.published()[id]
+
+    @classmethod
+    def of(cls, node: Node, ask: Ask, id: ProductId) -> Seen:
+        """The product; raise `UnknownProduct` when there is none, or none that may be known of."""
+        home = node.find(id.domain)
+        if home is None or id not in home.published():
+            raise UnknownProduct(id)
+        grants, policies = home.grants(id), home.policies()
+        decided = {facts: decide(ask, facts, grants, policies) for facts in home.facts(id)}
+        known = {f: d for f, d in decided.items() if d.discoverable or d.allowed}
+        if not known:
+            raise UnknownProduct(id)
+        return cls(home, id, known)
+
+    def contract(self, major: int, port: str | None) -> tuple[PortLine, Contract]:
+        for line, published in sorted(self.publication.lines.items()):
+            if line.major == major and port in (None, line.port) and self._of_line(line):
+                return line, published.contract
+        raise UnknownProduct(self.id)
+
+    def hidden(self, line: PortLine) -> dict[str, set[tuple[str, ...]]]:
+        """The column paths that do not exist for this reader, by table of `line`."""
+        return {
+            facts.id.table: {path for path, view in decision.columns.items() if isinstance(view, Hidden)}
+            for facts, decision in self._of_line(line)
+        }
+
+    def _of_line(self, line: PortLine) -> list[tuple[TableFacts, Decision]]:
+        names = {table.name for table in self.publication.lines[line].contract.tables}
+        return [(f, d) for f, d in self.tables.items() if f.id.major == line.major and f.id.table in names]
+
+    def as_json(self, major: int) -> dict[str, Any]:
+        tables = [self._table(facts, decision) for facts, decision in self.tables.items() if facts.id.major == major]
+        if not tables:
+            raise UnknownProduct(self.id)
+        line = next(line for line in sorted(self.publication.lines) if line.major == major)
+        published = self.publication.lines[line]
+        described = self.publication.product
+        contract = published.contract
+        return {
+            "schema": "hanse.product/1",
+            "product": str(self.id),
+            "title": described.title,
+            "major": major,
+            "majors": sorted({one.major for one in self.publication.lines}),
+            "default_major": self.publication.default_major,
+            "version": str(published.version),
+            "status": described.status,
+            "access": described.access.value,
+            "owner": self.publication.domain_team,
+            "purpose": described.description.get("purpose") if described.description else None,
+            "sequence": self.publication.sequence,
+            "published_at": self.publication.at.isoformat(),
+            "inputs": sorted(port.contract_id for port in described.inputs if port.contract_id),
+            "service_levels": [
+                {"property": level.property, "value": level.value, "unit": level.unit}
+                for level in contract.service_levels
+            ],
+            "tables": tables,
+        }
+
+    def _table(self, facts: TableFacts, decision: Decision) -> dict[str, Any]:
+        table, rows = next(
+            (table, published.snapshot.tables[facts.id.table].rows)
+            for line, published in self.publication.lines.items()
+            for table in published.contract.tables
+            if line.major == facts.id.major and table.name == facts.id.table
+        )
+        columns = []
+        for column in table.columns:
+            view = decision.columns.get((column.name,))
+            if isinstance(view, Hidden):
+                continue
+            words = "no access" if view is None else "clear" if isinstance(view, Clear) else view_words(view)
+            columns.append(
+                {
+                    "name": column.name,
+                    "type": column.type.sql,
+                    "classification": column.classification,
+                    "description": column.description,
+                    "required": column.required,
+                    "view": words.partition(" (")[0],
+                }
+            )
+        filtered = [rule.name for rule in decision.rows]
+        return {
+            "name": facts.id.table,
+            "sql": address_of(facts, self.publication),
+            # how many rows a policy leaves out is not told
+            "rows": rows if not filtered else None,
+            "columns": columns,
+            "decision": {
+                "allowed": decision.allowed,
+                "because": decision.because,
+                "code": decision.code,
+                "mend": decision.mend,
+                "rows": filtered,
+                "grants": sorted(decision.grants),
+            },
+        }
+
+
+def served_contract(
+    contract: Contract, hidden: Mapping[str, set[tuple[str, ...]]], address: str, product: ProductId, line: PortLine
+) -> str:
+    """The contract as a reader gets it: without hidden columns, with the servers that answer for it now."""
+    import yaml
+
+    tree = copy.deepcopy(dict(contract.raw))
+    for written, table in zip(tree.get("schema") or (), contract.tables, strict=False):
+        gone = hidden.get(table.name, set())
+        if gone:
+            written["properties"] = list(_shown(written.get("properties") or (), gone, ()))
+            names = {path[-1].lower() for path in gone}
+            for member in ("quality", "relationships"):
+                if kept := [one for one in written.get(member) or () if not _names(one, names)]:
+                    written[member] = kept
+                else:
+                    written.pop(member, None)
+    tree["servers"] = [
+        {
+            "server": "hanse-http",
+            "type": "api",
+            "location": f"{address}/api/v1/products/{product}/tables/{table.name}/rows?major={line.major}",
+        }
+        for table in contract.tables
+    ]
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _shown(properties: Any, gone: set[tuple[str, ...]], above: tuple[str, ...]) -> Iterator[Any]:
+    for one in properties:
+        path = (*above, str(one.get("name", "[]")))
+        if path in gone:
+            continue
+        if isinstance(one.get("properties"), list):
+            one["properties"] = list(_shown(one["properties"], gone, path))
+        yield one
+
+
+def _names(written: Any, names: set[str]) -> bool:
+    text = json.dumps(written, default=str).lower()
+    return any(name in text for name in names)
+
+
+def lineage_of(node: Node, ask: Ask, seen: Seen) -> dict[str, Any]:
+    """One step each way, by the contracts that input ports name."""
+    visible = {facts.product for _, facts in node.names.visible(ask)}
+    makers: dict[str, ProductId] = {}
+    for home in node.homes.values():
+        for id, publication in home.published().items():
+            for published in publication.lines.values():
+                makers[published.contract.id] = id
+    own = {published.contract.id for published in seen.publication.lines.values()}
+    down = {
+        id
+        for home in node.homes.values()
+        for id, publication in home.published().items()
+        if any(port.contract_id in own for port in publication.product.inputs)
+    }
+    up = {makers[p.contract_id] for p in seen.publication.product.inputs if p.contract_id in makers}
+    return {
+        "schema": "hanse.lineage/1",
+        "product": str(seen.id),
+        "from": sorted(str(id) for id in up & visible),
+        "to": sorted(str(id) for id in down & visible),
+    }
