@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,9 +13,6 @@ from hanse.cli.report_lines import first, lines, summary
 from hanse.cli.state import state
 from hanse.errors import HanseError, Kind, code
 from hanse.names import nearest
-
-if TYPE_CHECKING:
-    from hanse.engine.rules.model import Check
 
 NO_RULE = code(
     "test.no-such-rule", Kind.NOT_FOUND, "--only matches no rule",
@@ -106,6 +103,7 @@ def _alone(
 
     from hanse.engine.rules import wire
     from hanse.engine.rules.alone import check_contract
+    from hanse.engine.rules.choose import chooser
 
     known: list[str] = []
     report = check_contract(
@@ -120,18 +118,6 @@ def _alone(
     if only and not report.results:
         raise NoSuchRule(only, known, report.contract_id)
     return wire.value(report, strict=strict), wire.samples(report.samples)
-
-
-def chooser(only: Sequence[str], known: list[str]) -> Callable[[Check], bool]:
-    """Whether a check is one that `only` names (all, when it names none); the names seen go to `known`."""
-    wanted = {name.lower() for name in only}
-
-    def chosen(check: Check) -> bool:
-        names = [check.name, check.kind, check.id, ".".join(check.column or ()), check.rule_id or ""]
-        known.extend(name for name in names[:2] if name)
-        return not wanted or not wanted.isdisjoint(name.lower() for name in names)
-
-    return chosen
 
 
 def _of_project(

@@ -13,6 +13,7 @@ from hanse.engine.rules.model import Check, Relation, Sample, TestReport
 from hanse.engine.rules.run import run
 from hanse.engine.servers import choose, enclose, serve
 from hanse.errors import RejectedError, rejects
+from hanse.spec.checks.locations import OUTSIDE_ROOT, SSRF
 from hanse.spec.document import load
 from hanse.spec.model import Contract
 from hanse.spec.read import contract as read_contract
@@ -31,13 +32,13 @@ _CONFIG = {
 }
 
 
-_OUTSIDE = "location.outside-root"
+# whoever tests a contract by hand is the operator: the server they choose may lie anywhere (threat model, P11)
+_OPERATORS_OWN = frozenset({OUTSIDE_ROOT, SSRF})
 
 
 def read(text: str, file: str) -> Contract:
     """The contract in `text`, once it is found to be without errors; `RejectedError` holds the findings."""
-    # whoever tests a contract by hand is the operator: its servers may lie anywhere that they can read
-    findings = [f for f in file_findings(text, file) if f.code != _OUTSIDE]
+    findings = [f for f in file_findings(text, file) if f.code not in _OPERATORS_OWN]
     document, _ = load(text, file)
     if rejects(findings) or document is None:
         raise RejectedError("validate", findings)

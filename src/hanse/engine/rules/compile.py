@@ -156,7 +156,7 @@ def _schema(table: Table, seen: _Seen) -> Check:
     number = len(table.columns)
     fits = f"{number} column{'s match' if number != 1 else ' matches'}"
     measure = Known("; ".join(wrong), soft=not (missing or cased)) if wrong else Known(found=fits)
-    return _check(table, table.place, "schema", "schema", f"{number} columns", measure)
+    return _check(table, table.place, "schema", "schema", f"{number} column{'s' if number != 1 else ''}", measure)
 
 
 def _column(table: Table, column: Column, seen: _Seen) -> Iterator[Check]:

@@ -193,5 +193,5 @@ def _expected(rule: Rule, words: str) -> str:
             return words
         case _:
             what = " ".join(rule.description.split()) or ""
-            return f"{words}: {what}" if words and what else words or what
+            return f"{words}: {what}" if words and what else f"the query gives {words}" if words else what
     return f"{words} {what}" if words else what

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from hanse.engine.servers.errors import MissingExtra
@@ -11,6 +12,8 @@ from hanse.names import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+_ENTRY = {"postgres": "postgres_scanner"}
 
 
 def extension_file(name: str) -> Path | None:
@@ -30,4 +33,9 @@ def load(connection: DuckDBPyConnection, name: str, kind: str, extra: str) -> No
     file = extension_file(name)
     if file is None:
         raise MissingExtra(kind, extra)
-    connection.execute(f"LOAD {literal(str(file))}")
+    entry = _ENTRY.get(name, name)
+    with TemporaryDirectory(prefix="hanse-") as folder:
+        # the engine takes the entry point's name from the file's name, and one wheel calls its file otherwise
+        link = Path(folder, f"{entry}.duckdb_extension")
+        link.symlink_to(file)
+        connection.execute(f"LOAD {literal(str(link))}")
