@@ -54,6 +54,7 @@ def checks(table: str, part: Part, *, integral: bool, stored_as_text: bool) -> I
             measure=found.measure,
             reason=found.reason,
             value=part.sql if part.is_top else None,
+            shows=(part.path[0],),
         )
 
 

@@ -212,7 +212,8 @@ def _primary_key(table: Table, seen: _Seen) -> Iterator[Check]:
     found = [seen.scope.parts[(c,)] for c in key]
     measure = Duplicates(tuple(p.sql for p in found), len(found) == 1 and found[0].path in seen.scope.integral)
     place = found[0].column.place
-    yield _check(table, place, name, "primary-key", shown, measure, found[0].path if len(found) == 1 else None)
+    check = _check(table, place, name, "primary-key", shown, measure, found[0].path if len(found) == 1 else None)
+    yield replace(check, shows=key)
 
 
 def _relationship(
@@ -258,7 +259,7 @@ def _relationship(
     except CannotRun as problem:
         return replace(check, reason=str(problem))
     value = keys[0] if len(keys) == 1 else None
-    return replace(check, measure=Orphans(keys, relation, to_keys), value=value)
+    return replace(check, measure=Orphans(keys, relation, to_keys), value=value, shows=relationship.columns)
 
 
 def _check(
@@ -272,7 +273,8 @@ def _check(
     value: str | None = None,
 ) -> Check:
     id = f"{table.name}.{kind}" if path is None else f"{table.name}.{'.'.join(path)}.{kind}"
-    return Check(id, name, kind, table.name, path, place, expected, measure, value=value)
+    shows = path[:1] if path is not None else ()
+    return Check(id, name, kind, table.name, path, place, expected, measure, value=value, shows=shows)
 
 
 def _finished(table: Table, seen: _Seen, checks: Sequence[Check]) -> Checks:

@@ -96,7 +96,15 @@ def check(rule: Rule, id: str, scope: Scope) -> Check:
         dimension=rule.dimension,
         reason=reason,
         value=value,
+        shows=_shows(rule),
     )
+
+
+def _shows(rule: Rule) -> tuple[str, ...]:
+    named = (rule.arguments or {}).get("properties")
+    if isinstance(named, (list, tuple)):
+        return tuple(str(name).partition(".")[0] for name in named)
+    return rule.column[:1] if rule.column else ()
 
 
 def fill(query: str, column: tuple[str, ...] | None, scope: Scope) -> str:

@@ -130,12 +130,14 @@ class Check:
     value: str | None = None  # SQL of the value to show of a bad row
     judge: Judge | None = field(default=None, compare=False)
     rule_id: str | None = None
+    shows: tuple[str, ...] = ()  # top-level columns whose values a sample of its bad rows holds
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What failing rows hold: `values` with their counts, `keys` of the first rows. Kept apart from the report."""
+    """What failing rows hold: `values` of `columns` with their counts, `keys` of the first rows; kept apart."""
 
+    columns: tuple[str, ...]
     key_columns: tuple[str, ...]
     values: tuple[tuple[str, int], ...]
     keys: tuple[str, ...]

@@ -1,7 +1,7 @@
 """The process that reads raw rows for a contract test, so that the node never does: JSON in, counts out.
 
-`python -m hanse.engine.rules.process` reads one task from stdin and writes one answer to stdout. It has no credential and
-an empty environment; the owner's SQL runs in it after the gate, in an engine that reads the task's files and nothing else.
+`python -m hanse.engine.rules.process` reads one task from stdin and writes one answer to stdout. It has no credential
+and an empty environment; the owner's SQL runs in it after the gate, in an engine that reads the task's files only.
 """
 
 from __future__ import annotations
@@ -153,6 +153,7 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
     """What the process answers to one task."""
     from hanse.engine.rules import alone, wire
     from hanse.engine.rules.choose import chooser
+    from hanse.engine.rules.compile import elsewhere
     from hanse.engine.servers import enclose
     from hanse.names import literal
 
@@ -175,7 +176,7 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
         started_at=datetime.fromisoformat(asked["now"]),
         started=started,
         only=chooser(asked["only"], known),
-        resolve=lambda id, table: others.get((id, table)) or alone.elsewhere(id, table),
+        resolve=lambda id, table: others.get((id, table)) or elsewhere(id, table),
         published=tuple(datetime.fromisoformat(at) for at in asked["published"]),
     )
     return {

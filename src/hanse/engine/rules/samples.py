@@ -22,28 +22,34 @@ def sample(connection: DuckDBPyConnection, checks: Checks, result: CheckResult) 
     if relation is None or not result.count:
         return None
     check = result.check
+    names = tuple(name for name, _ in checks.key)
     match check.measure:
         case BadRows(sql):
             rows, value = f"{relation.sql} WHERE {sql}", check.value
         case Nulls(sql):
             rows, value = f"{relation.sql} WHERE {sql} IS NULL", None
         case Duplicates(keys):
-            return _repeated(connection, relation.sql, keys)
+            return _repeated(connection, relation.sql, keys, check.shows)
         case Orphans() as measure:
             from hanse.engine.rules.run import orphans
 
             rows = orphans(relation.sql, measure, dict(checks.key))
             value = "o.k0" if len(measure.keys) == 1 else _joined([f"o.k{i}" for i in range(len(measure.keys))])
             key = _joined([f"o.{quote(name)}" for name, _ in checks.key]) if checks.key else None
-            return _look(connection, rows, value, tuple(name for name, _ in checks.key), key)
+            return _look(connection, rows, value, check.shows, names, key)
         case _:
             return None
     key = _joined([sql for _, sql in checks.key]) if checks.key else None
-    return _look(connection, rows, value, tuple(name for name, _ in checks.key), key)
+    return _look(connection, rows, value, check.shows, names, key)
 
 
 def _look(
-    connection: DuckDBPyConnection, rows: str, value: str | None, names: tuple[str, ...], key: str | None
+    connection: DuckDBPyConnection,
+    rows: str,
+    value: str | None,
+    columns: tuple[str, ...],
+    names: tuple[str, ...],
+    key: str | None,
 ) -> Sample | None:
     values: tuple[tuple[str, int], ...] = ()
     keys: tuple[str, ...] = ()
@@ -62,16 +68,18 @@ def _look(
         if type(failure).__module__.partition(".")[0] not in ("duckdb", "_duckdb"):
             raise
         return None  # the count stands; only the illustration is missing
-    return Sample(names, values[:VALUES], keys, len(values) > VALUES)
+    return Sample(columns if values else (), names, values[:VALUES], keys, len(values) > VALUES)
 
 
-def _repeated(connection: DuckDBPyConnection, relation: str, keys: tuple[str, ...]) -> Sample | None:
+def _repeated(
+    connection: DuckDBPyConnection, relation: str, keys: tuple[str, ...], columns: tuple[str, ...]
+) -> Sample | None:
     present = " AND ".join(f"{key} IS NOT NULL" for key in keys)
     found = connection.execute(
         f"SELECT {_joined(list(keys))} AS v, count(*) AS c FROM {relation} WHERE {present} "
         f"GROUP BY {', '.join(keys)} HAVING count(*) > 1 ORDER BY c DESC, v LIMIT {VALUES + 1}"
     ).fetchall()
-    return Sample((), tuple((str(v), int(c)) for v, c in found[:VALUES]), (), len(found) > VALUES)
+    return Sample(columns, (), tuple((str(v), int(c)) for v, c in found[:VALUES]), (), len(found) > VALUES)
 
 
 def _shown(sql: str) -> str:

@@ -39,6 +39,7 @@ def samples(found: Mapping[str, Sample]) -> dict[str, Any]:
     """What failing rows hold, by check id: only for those who may see it."""
     return {
         id: {
+            "columns": list(sample.columns),
             "keyColumns": list(sample.key_columns),
             "values": [{"value": text, "count": count} for text, count in sample.values],
             "keys": list(sample.keys),
