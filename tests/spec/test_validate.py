@@ -355,6 +355,28 @@ def test_a_contract_of_190_kb_is_validated_within_a_second() -> None:
     assert time.perf_counter() - began < 1
 
 
+@pytest.mark.parametrize(
+    "tree",
+    [
+        "[" + "1," * 500_000 + "1]",
+        "a: " + "1_" * 500_000 + "x",
+        contract("/description/usage", "${a:-" * 200_000),
+        contract("/slaProperties/0/value", "1" + " " * 900_000 + "!"),
+        contract("/schema/0/properties/0/physicalType", "a " * 400_000 + "!"),
+        contract("/servers/0/path", "%2e" * 300_000),
+        {**BASES["contract"], **{f"key{i}": 1 for i in range(20_000)}},
+        contract("/schema/0/properties", [{"name": f"c{i}", "logicalTyp": 1} for i in range(4_000)]),
+        contract("/schema/0/properties", [{**COLUMN, "name": f"c{i}", "relationships": [{"to": f"orders.d{i}"}]}
+                                          for i in range(4_000)]),
+    ],
+    ids=["values", "number", "variables", "spaces", "type", "dots", "keys", "columns", "relationships"],
+)  # fmt: skip
+def test_a_file_made_to_be_slow_is_not(tree: Any) -> None:
+    began = time.process_time()
+    said(tree)
+    assert time.process_time() - began < 2
+
+
 def test_messages_stay_within_bounds_whatever_the_file_says() -> None:
     long = "x" * 100_000
     for tree in (contract("/id", long), contract("/version", long), contract("/status", long),

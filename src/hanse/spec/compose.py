@@ -14,8 +14,14 @@ from hanse.errors import Kind, code
 LIMIT_BYTES = 1 << 20
 LIMIT_DEPTH = 64
 LIMIT_ALIASES = 64
+LIMIT_VALUES = 100_000  # a 1 MiB contract as people write them has fewer
 LIMIT_EXPANDED = 10_000  # nodes that all aliases together may stand for
 
+SIZE = code(
+    "yaml.size", Kind.INVALID, "A descriptor is too large",
+    "Descriptors are written by people: at most 1 MiB and 100 000 values are read, so that no file can tie up a node.",
+    "Split the file, or keep data out of it.",
+)  # fmt: skip
 SYNTAX = code(
     "yaml.syntax", Kind.INVALID, "The text is not YAML", "The file cannot be read as one YAML document.",
     "Mend the text at the named place; JSON is read as well.",
@@ -53,6 +59,7 @@ KEY = code(
     "Write the key as text.",
 )  # fmt: skip
 
+_LONGEST = 400  # characters of a number; what is longer is text
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)", re.ASCII)
@@ -125,6 +132,7 @@ class _Composer:
         self.anchors: dict[str, Node | None] = {}
         self.aliases = 0
         self.expanded = 0
+        self.values = 0
         self.path: list[str] = []
         self.faults: list[Fault] = []
 
@@ -133,6 +141,14 @@ class _Composer:
         return Fault(code, message, mark.line, mark.column, pointer, why, mend)
 
     def node(self, event: Any, depth: int) -> Node:
+        self.values += 1
+        if self.values > LIMIT_VALUES:
+            raise self.fault(
+                SIZE,
+                f"more than {LIMIT_VALUES} values",
+                event.start_mark,
+                mend="split the file, or keep data out of it",
+            )
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if isinstance(event, yaml.ScalarEvent):
@@ -282,14 +298,16 @@ class _Composer:
             return None
         if text in _BOOLEANS:
             return _BOOLEANS[text]
-        if len(text) <= 400 and _INTEGER.fullmatch(text):
+        if len(text) > _LONGEST:
+            return self.ambiguous(text, event) if text.isascii() and text.lstrip("-+").isdigit() else text
+        if _INTEGER.fullmatch(text):
             return int(text)
-        if _AMBIGUOUS.fullmatch(text) or (_INTEGER.fullmatch(text) is not None):
+        if _AMBIGUOUS.fullmatch(text):
             return self.ambiguous(text, event)
         if _FLOAT.fullmatch(text):
             value = float(text)
             return self.ambiguous(text, event) if value in (float("inf"), float("-inf")) else value
-        if _OTHER_INTEGER.fullmatch(text) and len(text) <= 400:
+        if _OTHER_INTEGER.fullmatch(text):
             return int(text, 0)
         return text
 

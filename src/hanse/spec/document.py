@@ -8,16 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hanse.errors import Finding, HanseError, Kind, Place, code
-from hanse.spec.compose import LIMIT_BYTES, Fault, Node, compose
+from hanse.spec.compose import LIMIT_BYTES, SIZE, Fault, Node, compose
 from hanse.spec.edits import apply
 
-SIZE = code(
-    "yaml.size",
-    Kind.INVALID,
-    "A descriptor is larger than 1 MiB",
-    "Descriptors are written by people; a larger file is refused before it is read, so that it cannot tie up a node.",
-    "Split the file, or keep data out of it.",
-)
 ENCODING = code(
     "yaml.encoding",
     Kind.INVALID,

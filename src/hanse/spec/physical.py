@@ -80,6 +80,7 @@ _INTEGERS = {
 }
 _DEFAULTS = {"string": "string", "number": "float64", "boolean": "boolean", "time": "time"}
 _HOURS = re.compile(r"[Hh]{1,2}|%H|%I")
+_LONGEST = 300  # longer ones spell out structs, which the contract says by its own properties
 DECIMAL = (18, 3)  # what DuckDB takes for a DECIMAL without arguments
 
 
@@ -140,6 +141,8 @@ def _logical(logical: str | None, options: Mapping[str, Any]) -> Type:
 
 def _physical(text: str, logical: str | None, children: Sequence[Column]) -> tuple[Type | None, str]:
     """The type that `text` spells; (None, "") when it is not known, (None, reason) when it is known but malformed."""
+    if len(text) > _LONGEST:
+        return None, ""
     if (generic := re.fullmatch(r"(array|list|map)\s*[<(](.*)[>)]", text, re.ASCII | re.DOTALL)) is not None:
         return _generic(generic[1], generic[2])
     if (short := re.fullmatch(r"(.*\S)\s*\[\s*\d*\s*\]", text, re.ASCII)) is not None:

@@ -48,7 +48,7 @@ def table(report: Report, index: int, objects: Sequence[Mapping[str, Any]]) -> T
     members: Sequence[Mapping[str, Any]] = tree.get("properties") or []
     check_names(report, f"{pointer}/properties", members, "column")
     check_keys(report, f"{pointer}/properties", members)
-    names = [str(member.get("name")) for member in members]
+    names = _by_lower(members)
     columns = tuple(_column(report, f"{pointer}/properties/{i}", member, (), names) for i, member in enumerate(members))
     rules = [
         *_rules(report, pointer, tree, None, names),
@@ -96,7 +96,7 @@ def _column(
     pointer: str,
     tree: Mapping[str, Any],
     path: tuple[str, ...],
-    names: Sequence[str],
+    names: Mapping[str, str],
     name: str | None = None,
 ) -> Column:
     name = name if name is not None else str(tree.get("name", ""))
@@ -146,17 +146,21 @@ def _children(report: Report, pointer: str, tree: Mapping[str, Any], path: tuple
     members = tree.get("properties")
     if isinstance(members, list) and tree.get("logicalType") in ("object", None):
         check_names(report, f"{pointer}/properties", members, "field")
-        names = [str(member.get("name")) for member in members]
+        names = _by_lower(members)
         return tuple(_column(report, f"{pointer}/properties/{i}", m, path, names) for i, m in enumerate(members))
     if isinstance(items := tree.get("items"), dict):
-        return (_column(report, f"{pointer}/items", items, path, (), "[]"),)
+        return (_column(report, f"{pointer}/items", items, path, {}, "[]"),)
     if isinstance(entry := tree.get("map"), dict):
         return tuple(
-            _column(report, f"{pointer}/map/{part}", entry[part], path, (), f"{{{part}}}")
+            _column(report, f"{pointer}/map/{part}", entry[part], path, {}, f"{{{part}}}")
             for part in ("key", "value")
             if isinstance(entry.get(part), dict)
         )
     return ()
+
+
+def _by_lower(members: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    return {str(member.get("name")).lower(): str(member.get("name")) for member in members}
 
 
 def _keyed(columns: tuple[Column, ...]) -> tuple[Column, ...]:
@@ -172,7 +176,7 @@ def _keyed(columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 
 def _rules(
-    report: Report, pointer: str, tree: Mapping[str, Any], path: tuple[str, ...] | None, names: Sequence[str]
+    report: Report, pointer: str, tree: Mapping[str, Any], path: tuple[str, ...] | None, names: Mapping[str, str]
 ) -> tuple[Rule, ...]:
     rules = []
     for i, rule in enumerate(tree.get("quality") or ()):

@@ -37,7 +37,7 @@ VARIABLE = code(
 )  # fmt: skip
 
 STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
-_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_.]*(?::?-[^}]*)?\}")
+_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_.]{0,200}(?::?-[^}]{0,200})?\}")
 _BAD_IN_ID = re.compile(r"[^A-Za-z0-9._:/-]")
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hanse.errors import Kind, Severity, code
-from hanse.names import nearest
 from hanse.spec.checks.columns import check_pattern
 from hanse.spec.checks.report import Report
 from hanse.spec.checks.sql import check_sql
@@ -53,12 +52,12 @@ def rule_kind(rule: Mapping[str, Any]) -> str:
 
 
 def check_rule(
-    report: Report, pointer: str, rule: Mapping[str, Any], column: str | None, columns: Iterable[str]
+    report: Report, pointer: str, rule: Mapping[str, Any], column: str | None, columns: Mapping[str, str]
 ) -> None:
-    """One entry of `quality`, on `column` or (None) on the table with `columns`."""
+    """One entry of `quality`, on `column` or (None) on the table with `columns` (names by lower case)."""
     kind = rule_kind(rule)
     if kind == "library":
-        _check_library(report, pointer, rule, column, list(columns))
+        _check_library(report, pointer, rule, column, columns)
     elif kind == "sql":
         check_sql(report, f"{pointer}/query", rule.get("query"))
     if kind in ("library", "sql"):
@@ -66,12 +65,12 @@ def check_rule(
 
 
 def _check_library(
-    report: Report, pointer: str, rule: Mapping[str, Any], column: str | None, columns: list[str]
+    report: Report, pointer: str, rule: Mapping[str, Any], column: str | None, columns: Mapping[str, str]
 ) -> None:
     metric = rule.get("metric") or rule.get("rule")
     at = f"{pointer}/{'metric' if 'metric' in rule else 'rule'}"
     if not isinstance(metric, str) or metric not in METRICS:
-        near = nearest(str(metric), METRICS, 1)
+        near = report.near(str(metric), METRICS)
         report.add(
             at, NOT_RUN, f"metric {str(metric)[:40]!a} is not of the standard's library and is not run",
             mend=f"write metric: {near[0]}" if near else f"write one of: {', '.join(METRICS)}", severity=Severity.NOTE,
@@ -87,7 +86,7 @@ def _check_library(
     for name in given:
         if name not in METRICS[metric]:
             known = METRICS[metric]
-            near = nearest(name, known, 1) or list(known[:1])
+            near = report.near(name, known) or list(known[:1])
             report.add(
                 f"{pointer}/arguments/{name}", ARGUMENTS, f"{metric} has no argument {name[:40]!a}",
                 mend=f"write {near[0]}" if near else "remove it", severity=Severity.WARNING, key=True,
@@ -98,10 +97,9 @@ def _check_library(
     if "pattern" in given:
         check_pattern(report, f"{pointer}/arguments/pattern", given["pattern"])
     if metric == "duplicateValues" and isinstance(given.get("properties"), list):
-        known_columns = {name.lower() for name in columns}
         for i, name in enumerate(given["properties"]):
-            if not isinstance(name, str) or name.lower() not in known_columns:
-                near = nearest(str(name), columns, 1)
+            if not isinstance(name, str) or name.lower() not in columns:
+                near = report.near(str(name), columns.values())
                 report.add(
                     f"{pointer}/arguments/properties/{i}", ARGUMENTS, f"the table has no column {str(name)[:60]!a}",
                     mend=f"write {near[0]}" if near else "name a column of this table",

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hanse.errors import Kind, code
-from hanse.names import nearest
 from hanse.spec.checks.report import Report
 from hanse.spec.model import Relationship
 
@@ -133,12 +132,12 @@ def _resolve(
         return (file or None, None, rest, rest) if mark else None
     if mark and file:
         return file, None, ".".join(path), table_name
-    table = _named(tree, table_name, by_id)
+    table = _named(report, tree, table_name, by_id)
     if table is None and not by_id and (address := _ADDRESS.fullmatch(rest)) is not None:
         return address[1], None, address[3], address[2]
     if table is None:
-        names = [str(t.get("name")) for t in tree]
-        near = nearest(table_name, names, 1)
+        names = [str(t.get("name")) for t in tree[:200]]
+        near = report.near(table_name, names)
         report.add(
             pointer, UNKNOWN_TABLE, f"the contract has no table {table_name[:60]!a}",
             mend=f"write {near[0]}.{'.'.join(path)}" if near else f"name one of: {', '.join(names[:10])}",
@@ -149,12 +148,12 @@ def _resolve(
     names_path = []
     for part in path:
         members = at.get("properties", ())
-        column = _named(members, part, by_id)
+        column = _named(report, members, part, by_id)
         if column is None and isinstance(at.get("items"), dict):
-            column = _named(at["items"].get("properties", ()), part, by_id)
+            column = _named(report, at["items"].get("properties", ()), part, by_id)
         if column is None:
-            known = [str(c.get("name")) for c in members]
-            near = nearest(part, known, 1)
+            known = [str(c.get("name")) for c in members[:200]]
+            near = report.near(part, known)
             report.add(
                 pointer, UNKNOWN_COLUMN, f"table {str(table.get('name'))[:60]!a} has no column {part[:60]!a}",
                 mend=f"write {table.get('name')}.{near[0]}" if near else f"name one of: {', '.join(known[:10])}",
@@ -165,10 +164,9 @@ def _resolve(
     return None, table, ".".join(names_path), str(table.get("name"))
 
 
-def _named(members: _Objects, name: str, by_id: bool) -> Mapping[str, Any] | None:
-    if by_id and (found := next((m for m in members if m.get("id") == name), None)) is not None:
-        return found
-    for key in ("name", "physicalName"):
-        if (found := next((m for m in members if str(m.get(key, "")).lower() == name.lower()), None)) is not None:
+def _named(report: Report, members: _Objects, name: str, by_id: bool) -> Mapping[str, Any] | None:
+    for key in ("id", "name", "physicalName") if by_id else ("name", "physicalName"):
+        found: Mapping[str, Any] | None = report.named(members, key).get(name.lower())
+        if found is not None:
             return found
     return None

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 
 from hanse.errors import Finding, Severity
+from hanse.names import nearest
 from hanse.spec.document import Document
+
+_ENOUGH = 200
 
 
 @dataclass(slots=True)
@@ -15,11 +21,24 @@ class Report:
     document: Document
     project: bool = False
     findings: list[Finding] = field(default_factory=list)
+    _names: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def binding(self) -> Severity:
         """How much a rule of the mesh weighs: an error in project mode, a note for a file by itself."""
         return Severity.ERROR if self.project else Severity.NOTE
+
+    def near(self, word: str, known: Iterable[str]) -> list[str]:
+        """The known name nearest to `word`; not looked for once enough is found, so that a file cannot buy our time."""
+        return [] if len(self.findings) > _ENOUGH else nearest(word[:100], islice(known, _ENOUGH), 1)
+
+    def named(self, members: Sequence[Mapping[str, Any]], key: str) -> Mapping[str, Any]:
+        """The members of a list by `key`, in lower case, the first of each; made once."""
+        by_name = self._names.get(id(members) ^ hash(key))
+        if by_name is None:
+            by_name = {str(member[key]).lower(): member for member in reversed(members) if member.get(key) is not None}
+            self._names[id(members) ^ hash(key)] = by_name
+        return by_name
 
     def add(
         self,

@@ -66,7 +66,7 @@ def seconds(value: Any, unit: Any) -> float | None:
     if isinstance(value, (int, float)):
         factor = unit_seconds(unit.strip()) if isinstance(unit, str) else None
         return None if factor is None or value < 0 else float(value) * factor
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > 100:
         return None
     if (iso := _ISO.fullmatch(value.strip().upper())) is not None and any(iso.groups()):
         return sum(float(part) * each for part, each in zip(iso.groups(), _ISO_SECONDS, strict=True) if part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from hanse.errors import Kind, code
@@ -52,6 +53,7 @@ RULE = code(
     "A rule of the standard's schema is broken.", "Write it as the standard has it.",
 )  # fmt: skip
 
+_MOST = 1000  # errors looked at: more would only repeat one mistake
 Path = tuple[str | int, ...]
 _TYPES = {
     "object": "an object", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number",
@@ -80,7 +82,7 @@ class Cause:
 
 def causes(errors: Iterable[Any], schema: dict[str, Any], tree: Any) -> list[Cause]:
     """The causes behind `errors` (of jsonschema-rs), each once, without those that only follow from another."""
-    pending = list(errors)
+    pending = list(islice(errors, _MOST))
     found: list[Cause] = []
     unknown: list[Any] = []
     for error in pending:
@@ -209,11 +211,11 @@ def _unknown_keys(error: Any, schema: dict[str, Any], tree: Any, failing: set[Pa
     anywhere = _members(owner, schema, None)
     # once something else is wrong with this object, a condition that would have allowed the key may not have held
     known = anywhere if any(where[: len(path)] == path for where in failing) else applying
-    for name in error.kind.unexpected:
+    for i, name in enumerate(error.kind.unexpected[:_MOST]):
         if name in known:
             continue
         offered = _OTHER_WORDS.get(name) if _OTHER_WORDS.get(name) in applying else None
-        near = [offered] if offered else nearest(name, applying, 1)
+        near = [offered] if offered else nearest(name[:100], applying, 1) if i < _MOST // 10 else []
         kind_of = instance.get("type") if isinstance(instance, dict) and name in anywhere else None
         where = f" for type {kind_of!r}" if isinstance(kind_of, str) else _in(path)
         mend = f"write {near[0]}" if near else "remove it, or move it under customProperties"
