@@ -322,10 +322,25 @@ def test_all_findings_of_a_file_are_told_together_and_sorted() -> None:
     assert found == sorted(found)
 
 
-def test_schema_errors_do_not_hide_a_bad_id() -> None:
+def test_schema_errors_do_not_hide_what_the_rules_say() -> None:
     tree = contract("/id", "..")
     tree["version"] = 1
-    assert set(errors(tree)) == {("id.syntax", "/id"), ("schema.type", "/version")}
+    tree["descripton"] = {}
+    tree["schema"][0]["properties"][0] = {"nam": "id", "physicalType": "decimal(12;2)"}
+    tree["schema"][0]["quality"] = [{"type": "sql", "query": "DROP TABLE x", "mustBe": 0}]
+    tree["servers"][0] |= {"path": "../x", "formt": "csv"}
+    del tree["servers"][0]["format"]
+    assert set(errors(tree)) == {
+        ("id.syntax", "/id"),
+        ("schema.type", "/version"),
+        ("schema.unknown-key", "/descripton"),
+        ("schema.unknown-key", "/schema/0/properties/0/nam"),
+        ("schema.required", "/schema/0/properties/0/name"),
+        ("schema.unknown-key", "/servers/0/formt"),
+        ("schema.required", "/servers/0/format"),
+        ("contract.bad-type", "/schema/0/properties/0/physicalType"),
+        ("quality.sql", "/schema/0/quality/0/query"),
+    }
 
 
 def test_at_most_100_findings_are_told_and_the_rest_counted() -> None:

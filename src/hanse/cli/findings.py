@@ -101,7 +101,7 @@ def _code(finding: Finding) -> str:
 
 def _sentences(finding: Finding) -> str:
     parts = [part.strip().rstrip(".") for part in (finding.message, finding.why) if part]
-    return printable(". ".join(part[:1] + part[1:] for part in parts))
+    return printable(". ".join([*parts[:1], *(part[:1].upper() + part[1:] for part in parts[1:])]))
 
 
 def _mend(finding: Finding) -> str:

@@ -10,11 +10,14 @@ from hanse.names import ProductId, Version, is_name
 from hanse.spec.checks import identity
 from hanse.spec.checks.columns import check_names
 from hanse.spec.checks.locations import check_servers
+from hanse.spec.checks.quality import ARGUMENTS
+from hanse.spec.checks.relationships import UNKNOWN_COLUMN, UNKNOWN_TABLE
 from hanse.spec.checks.report import Report
 from hanse.spec.checks.service_levels import check_service_level, duration_of
 from hanse.spec.document import Document
 from hanse.spec.model import Access, Contract, InputPort, OutputPort, Product, ServiceLevel
 from hanse.spec.read_tables import custom, table
+from hanse.spec.salvage import salvage
 from hanse.spec.schema.check import schema_findings
 
 PORT = code(
@@ -33,13 +36,12 @@ def contract(document: Document, *, project: bool = False) -> tuple[Contract | N
     """The contract and its findings; None when the standard's schema refuses it."""
     findings = schema_findings(document, "DataContract")
     if rejects(findings):
-        # what stands in the way of a contract does not hide what else is wrong with what it says it is
-        report = Report(document, project, findings)
-        if isinstance(document.tree, dict):
-            identity.check_id(report, "/id", document.tree.get("id"))
-        return None, sorted(findings)
-    tree: Mapping[str, Any] = document.tree
-    report = Report(document, project, findings)
+        return None, _with_the_rest(document, "DataContract", findings, project)
+    return _contract(Report(document, project, findings), document.tree)
+
+
+def _contract(report: Report, tree: Mapping[str, Any]) -> tuple[Contract, list[Finding]]:
+    document = report.document
     identity.check_id(report, "/id", tree.get("id"))
     identity.check_version(report, "/version", tree.get("version"))
     identity.check_status(report, "/status", tree.get("status"))
@@ -88,11 +90,39 @@ def product(
 ) -> tuple[Product | None, list[Finding]]:
     """The product and its findings; `id` is given by its folder, else made of what the file says."""
     findings = schema_findings(document, "DataProduct")
-    report = Report(document, project, findings)
-    tree: Mapping[str, Any] = document.tree if isinstance(document.tree, dict) else {}
-    identity.check_id(report, "/id", tree.get("id"))
     if rejects(findings):
-        return None, sorted(findings)
+        return None, _with_the_rest(document, "DataProduct", findings, project)
+    return _product(Report(document, project, findings), document.tree, id)
+
+
+def _with_the_rest(document: Document, kind: str, findings: list[Finding], project: bool) -> list[Finding]:
+    """`findings` of the schema, and what the rules say of the parts that it does not refuse."""
+    salvaged = salvage(document.tree, kind, findings)
+    report = Report(document, project)
+    if salvaged is None:
+        if isinstance(document.tree, dict):
+            identity.check_id(report, "/id", document.tree.get("id"))
+        return sorted([*findings, *report.findings])
+    tree, changed = salvaged
+    if kind == "DataContract":
+        _contract(report, tree)
+    else:
+        _product(report, tree, None)
+    # a name or a list of columns that was left out would make links to it look wrong
+    incomplete = any(pointer.endswith(("/properties", "/schema", "/name")) for pointer in changed)
+    rest = [
+        f
+        for f in report.findings
+        if f.severity is Severity.ERROR
+        and not any(f.pointer == p or f.pointer.startswith(f"{p}/") for p in changed)
+        and not (incomplete and f.code in (UNKNOWN_TABLE, UNKNOWN_COLUMN, ARGUMENTS))
+    ]
+    return sorted([*findings, *rest])
+
+
+def _product(report: Report, tree: Mapping[str, Any], id: ProductId | None) -> tuple[Product, list[Finding]]:
+    document = report.document
+    identity.check_id(report, "/id", tree.get("id"))
     if tree.get("version") is not None:
         identity.check_version(report, "/version", tree["version"], severity=Severity.NOTE)
     identity.check_status(report, "/status", tree.get("status"))

@@ -61,7 +61,7 @@ def check_id(report: Report, pointer: str, value: Any) -> None:
         reason = f"begins with {value[0]!r}"
     fitting = re.sub(r"\.\.+", ".", _BAD_IN_ID.sub("-", value)).strip("./:_-")[:255]
     report.add(
-        pointer, ID, f"id {shown} {reason}", why="design of names: an id is opaque, but safe in every address",
+        pointer, ID, f"id {shown} {reason}", why="an id is opaque, but must be safe in every address",
         mend=f"write {fitting}" if is_id(fitting) else "write letters, digits and . _ : / - only",
     )  # fmt: skip
 

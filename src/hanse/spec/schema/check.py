@@ -30,6 +30,8 @@ _STANDARDS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "DataProduct": ("ODPS", odps.schema, odps.VERSIONS),
 }
 
+NEWEST = {kind: versions[0] for kind, (_, _, versions) in _STANDARDS.items()}
+
 
 @cache
 def _schema(kind: str, version: str) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def _findings(document: Document, standard: str, version: str, found: list[Cause
             document.place(pointer(*cause.path), key=cause.on_key),
             cause.code,
             cause.message,
-            why=f"{standard} {version}",
+            why=f"schema of {standard} {version}",
             mend=cause.mend,
         )
         for cause in found
