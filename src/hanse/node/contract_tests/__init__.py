@@ -1,0 +1,1 @@
+"""What the step test needs of the node: other products' tables, and what of a sample its viewer may see."""
