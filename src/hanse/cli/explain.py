@@ -20,7 +20,7 @@ from hanse.names import nearest
 @click.pass_context
 def command(ctx: click.Context, code: str | None) -> None:
     """Print what CODE means, why it is so and what mends it; without CODE, list all codes."""
-    known = all_codes()
+    known = all_codes(until=code)
     as_json = state(ctx).json
     if code is None:
         if as_json:
@@ -47,14 +47,19 @@ def command(ctx: click.Context, code: str | None) -> None:
         click.echo(textwrap.fill(text, 96, initial_indent=f"{label + ':':<7}", subsequent_indent=" " * 7))
 
 
-def all_codes() -> dict[str, Code]:
-    """Every code that hanse can say, by slug; imports all modules, since each declares its own."""
-    for module in pkgutil.walk_packages(hanse.__path__, "hanse."):
-        if module.name.rpartition(".")[2] in ("__main__", "main"):
+def all_codes(until: str | None = None) -> dict[str, Code]:
+    """Every code that hanse can say, by slug; imports modules, since each declares its own, `until` one is known."""
+    names = [module.name for module in pkgutil.walk_packages(hanse.__path__, "hanse.")]
+    # the light floors first: most codes are theirs, and one that is found ends the search
+    for name in sorted(names, key=lambda name: not name.startswith(("hanse.spec", "hanse.names", "hanse.errors"))):
+        if until in codes():
+            break
+        if name.rpartition(".")[2] in ("__main__", "main") or ".migrations." in name:
             continue
         try:
-            import_module(module.name)
+            import_module(name)
         except ImportError as error:
+            # a library of an extra that is not installed; its module says nothing here
             if error.name is None or error.name.partition(".")[0] == "hanse":
                 raise
     return dict(codes())
