@@ -208,7 +208,8 @@ class Engine:
                         return
                     yield batch
             finally:
-                asyncio.run_coroutine_threadsafe(answer.cancel(), loop).result()
+                # not awaited: a reader may be dropped in the event loop's own thread
+                asyncio.run_coroutine_threadsafe(answer.cancel(), loop)
 
         return pa.RecordBatchReader.from_batches(answer.schema, each())
 

@@ -44,6 +44,16 @@ class _Plan:
     clear: Relation | None
     copy: Path | None
     size: int = 0
+    ready: Relation | None = None
+
+    def copied(self, path: Path) -> Relation:
+        """The relation over the copy at `path`."""
+        if self.ready is None:
+            given = self.given
+            columns = ", ".join(quote(column.name) for column in visible(given)) or "1 AS nothing"
+            sql = f"SELECT {columns} FROM read_parquet([{literal(str(path))}])"
+            self.ready = Relation(given.name, "copy", sql, (str(path),), ("copy", given.name, str(path)), copy=path)
+        return self.ready
 
 
 @dataclass(slots=True)
@@ -78,10 +88,13 @@ class Relations:
 
     def _made(self, given: Input) -> _Plan:
         if is_clear(given):
-            columns = [column.name for column in visible(given)]
+            shown = visible(given)
+            columns = [column.name for column in shown]
             files = tuple(str(given.warehouse / file.path) for file in given.snapshot.files)
             key = ("clear", given.name, identity(given), tuple(columns), files)
-            sql = scan_sql(given.snapshot, given.warehouse, columns)
+            # a column that the contract promises and this older snapshot lacks is null
+            list_ = ", ".join(f"{column.sql} AS {quote(column.name)}" for column in shown) or "1 AS nothing"
+            sql = f"SELECT {list_} FROM ({scan_sql(given.snapshot, given.warehouse)})"
             return _Plan(given, Relation(given.name, "clear", sql, files, key), None)
         return _Plan(given, None, Copies.path(given), sum(file.size for file in given.snapshot.files))
 
@@ -97,9 +110,7 @@ class Relations:
                 return relation
         if path is None:
             path = await self.copies.make(given, plan.copy)
-        columns = ", ".join(quote(column.name) for column in visible(given)) or "1 AS nothing"
-        sql = f"SELECT {columns} FROM read_parquet([{literal(str(path))}])"
-        return Relation(given.name, "copy", sql, (str(path),), ("copy", given.name, str(path)), copy=path)
+        return plan.copied(path)
 
     async def _streamed(self, gated: Gated, given: Input, copy: Path) -> Relation | None:
         """The first read of a large table: only what the statement needs, while the copy is made behind it."""

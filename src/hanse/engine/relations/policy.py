@@ -55,8 +55,12 @@ def visible(given: Input) -> tuple[VisibleColumn, ...]:
 
 
 def is_clear(given: Input) -> bool:
-    """Whether the reader sees exactly the stored rows, each promised column whole."""
-    return not given.decision.rows and all(column.untouched for column in visible(given))
+    """Whether nothing of the stored files is kept from the reader: no row, no column, no part of one.
+
+    Only then may a process that runs the reader's SQL open the files themselves.
+    """
+    untouched = {column.name for column in visible(given) if column.untouched}
+    return not given.decision.rows and all(column.name in untouched for column in given.snapshot.columns)
 
 
 def identity(given: Input) -> tuple[object, ...]:
@@ -128,8 +132,11 @@ def policy_select(
 def _predicate(given: Input, rule: RowRule) -> str:
     """The predicate, once it is proven to be one: parsed inside a WHERE, reading only what it declares."""
     table = str(given.facts.id)
+    row = f"SELECT 1 FROM {quote('row of')}.{quote('it')} WHERE"
     try:
-        gated = check(f"SELECT 1 FROM {quote('row of')}.{quote('it')} WHERE ({rule.predicate}\n)")
+        # bare as well: `true) OR (true` is one expression only between our parentheses
+        check(f"{row} {rule.predicate}\n")
+        gated = check(f"{row} ({rule.predicate}\n)")
     except HanseError:
         raise PolicyFailed(table) from None
     names = {reference.parts for reference in gated.references} - {("row of", "it")}
