@@ -1,0 +1,199 @@
+"""The audit of a home: one hash chain for this process, entries durable in groups, heads signed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from hanse.errors import HanseError, Kind, code
+from hanse.governance.chain import GENESIS, canonical, link, sign_head
+from hanse.node.home import tables
+from hanse.node.home.codec import instant
+from hanse.node.home.database import Database
+
+HEAD_SECONDS = 10.0
+_MOST_AT_ONCE = 256
+_MOST_WAITING = 10_000
+
+
+class AuditDown(HanseError):
+    kind = Kind.UNAVAILABLE
+    code = code(
+        "audit.down",
+        Kind.UNAVAILABLE,
+        "The audit cannot be written",
+        "No governed byte leaves before its entry is durable, so nothing is answered until entries can be written.",
+        "Free the disk or start the database of the home, then ask again.",
+    )
+
+
+@dataclass(slots=True)
+class _Waiting:
+    entry: dict[str, Any]
+    done: Future[str] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A transaction with a pen: what it changes and what the audit says of it are one."""
+
+    connection: Connection
+    append: Callable[[Mapping[str, Any]], str]
+
+
+class AuditWriter:
+    """Appends entries in one thread; `opened` returns when its entry is on disk."""
+
+    def __init__(self, database: Database, key: bytes, clock: Callable[[], datetime]) -> None:
+        self._database, self._key, self._clock = database, key, clock
+        self.chain = f"{instant(clock()).replace(':', '').replace('.', '')[:17]}-{secrets.token_hex(4)}"
+        self._count, self._last, self._sworn = 0, GENESIS, 0
+        self._lock = threading.Lock()
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._waiting = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._write, name="audit", daemon=True)
+        self._thread.start()
+
+    async def opened(self, entry: Mapping[str, Any]) -> str:
+        """Write the entry that precedes an answer; return its id when it is durable. Raises `AuditDown`."""
+        return await asyncio.wrap_future(self._queued(entry))
+
+    def open_sync(self, entry: Mapping[str, Any]) -> str:
+        """`opened`, for callers in threads."""
+        return self._queued(entry).result()
+
+    def closed(self, entry_id: str, facts: Mapping[str, Any]) -> None:
+        """Write what came of an opened entry; nobody waits for it."""
+        with contextlib.suppress(AuditDown):
+            self._queued({"act": "closed", "opened": entry_id, **facts})
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Recorded]:
+        """A write transaction of the home that appends its own entries: both are durable, or neither.
+
+        The chain's lock is taken before the database's, as everywhere here; the chain moves on after the commit.
+        """
+        with self._lock:
+            count, last = self._count, self._last
+            with self._database.write() as connection:
+
+                def append(entry: Mapping[str, Any]) -> str:
+                    nonlocal count, last
+                    count += 1
+                    id, row, last = self._row({**entry}, count, last)
+                    connection.execute(sa.insert(tables.AUDIT_ENTRY), [row])
+                    return id
+
+                yield Recorded(connection, append)
+            self._count, self._last = count, last
+
+    def sign(self) -> None:
+        """Sign the head of the chain, if it grew since the last time."""
+        with self._lock:
+            if self._count == self._sworn:
+                return
+            head = sign_head(self._key, chain=self.chain, count=self._count, last=self._last, at=self._clock())
+            with self._database.write() as connection:
+                connection.execute(
+                    sa.insert(tables.AUDIT_HEAD).values(
+                        chain=head.chain,
+                        count=head.count,
+                        last=head.last,
+                        at=instant(head.at),
+                        signature=head.signature,
+                    )
+                )
+            self._sworn = self._count
+
+    def close(self) -> None:
+        """Write what waits, sign the head, end the thread."""
+        self._closing = True
+        self._queue.put(None)
+        self._thread.join()
+        with contextlib.suppress(sa.exc.SQLAlchemyError):
+            self.sign()
+
+    def _queued(self, entry: Mapping[str, Any]) -> Future[str]:
+        waiting = _Waiting(dict(entry))
+        if self._closing or self._waiting >= _MOST_WAITING:
+            raise AuditDown("the audit takes no entry now", mend="ask again in a moment")
+        self._waiting += 1
+        self._queue.put(waiting)
+        return waiting.done
+
+    def _row(self, entry: dict[str, Any], number: int, last: str) -> tuple[str, dict[str, Any], str]:
+        id = f"{self.chain}/{number}"
+        at = instant(self._clock())
+        said = {"id": id, **entry, "written": at}
+        mark = link(last, said)
+        body = canonical(said).decode("utf-8", "surrogatepass")
+        return id, {"chain": self.chain, "number": number, "id": id, "at": at, "body": body, "link": mark}, mark
+
+    def _write(self) -> None:
+        signed_at = self._clock()
+        while True:
+            batch = self._batch()
+            if batch is None:
+                return
+            if batch:
+                self._commit(batch)
+            if (self._clock() - signed_at).total_seconds() >= HEAD_SECONDS:
+                with contextlib.suppress(sa.exc.SQLAlchemyError):
+                    self.sign()
+                signed_at = self._clock()
+
+    def _batch(self) -> list[_Waiting] | None:
+        """What waits, at most so many at once; an empty list after a while of silence, None at the end."""
+        try:
+            first = self._queue.get(timeout=HEAD_SECONDS)
+        except Empty:
+            return []
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < _MOST_AT_ONCE:
+            try:
+                more = self._queue.get_nowait()
+            except Empty:
+                break
+            if more is None:
+                self._queue.put(None)
+                break
+            batch.append(more)
+        return batch
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        with self._lock:
+            count, last = self._count, self._last
+            rows, ids = [], []
+            try:
+                for waiting in batch:
+                    count += 1
+                    id, row, last = self._row(waiting.entry, count, last)
+                    rows.append(row)
+                    ids.append(id)
+                with self._database.write() as connection:
+                    connection.execute(sa.insert(tables.AUDIT_ENTRY), rows)
+            except Exception as error:  # whatever keeps entries from the disk stops the answers that wait for them
+                self._waiting -= len(batch)
+                for waiting in batch:
+                    down = AuditDown("the audit cannot be written", mend="look at the home's disk")
+                    down.__cause__ = error
+                    waiting.done.set_exception(down)
+                return
+            self._count, self._last = count, last
+            self._waiting -= len(batch)
+        for waiting, id in zip(batch, ids, strict=True):
+            waiting.done.set_result(id)

@@ -1,0 +1,250 @@
+"""A domain's home, opened: what it publishes, grants, decides by and records."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from hanse.errors import HanseError, Kind, code
+from hanse.governance.decision import Grant, TableFacts
+from hanse.governance.keys import new_key
+from hanse.governance.policies import Policies, load
+from hanse.names import ProductId
+from hanse.node.audit_writer import AuditWriter, Recorded
+from hanse.node.facts import facts_of_line
+from hanse.node.home.agreements import Agreements
+from hanse.node.home.database import Database
+from hanse.node.home.lock import Lock
+from hanse.node.home.store import Store
+from hanse.node.home.values import Publication, Published, PublishedLine
+from hanse.spec.model import Contract, Domain, Mesh, Product, Project
+
+Clock = Callable[[], datetime]
+
+
+class NoHome(HanseError):
+    kind = Kind.NOT_FOUND
+    code = code(
+        "home.missing",
+        Kind.NOT_FOUND,
+        "There is no home in this folder",
+        "A home is a folder with a store and a key; this one has none.",
+        "Name the folder of a home, or let hanse make one: hanse plan, hanse serve.",
+    )
+
+
+class Home:
+    """Everything a domain owns. One process holds it."""
+
+    def __init__(self, path: Path, domain: str, clock: Clock, database: Database, lock: Lock, key: bytes, mask: bytes):
+        self.path, self.domain, self.clock = path, domain, clock
+        self.warehouse, self.copies = path / "warehouse", path / "copies"
+        self.catalog = path / "iceberg.db"
+        self.key, self.mask_key = key, mask
+        self.lock = lock
+        self.store = Store(database, domain, clock)
+        self.agreements = Agreements(self.store)
+        self.audit = AuditWriter(database, key, clock)
+        self._database = database
+        self._changing = threading.RLock()
+        self._cached: tuple[int, Mapping[ProductId, Published]] | None = None
+        self._grants: dict[ProductId, tuple[int, tuple[Grant, ...]]] = {}
+        self._facts: dict[ProductId, tuple[int, tuple[TableFacts, ...]]] = {}
+        self._policies: tuple[int, object, Policies] | None = None
+        self._governance: tuple[int, str | None, Project] | None = None
+
+    @classmethod
+    def create(
+        cls, path: Path, domain: str, clock: Clock, *, url: str | None = None, address: str | None = None
+    ) -> Home:
+        """Make the home of `domain` in the folder `path`, or open the one that is there."""
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (path / "warehouse").mkdir(exist_ok=True)
+        (path / "copies").mkdir(exist_ok=True)
+        if not (path / "key").exists():
+            _write_secret(path / "mask.key", secrets.token_bytes(32))
+            _write_secret(path / "key", new_key())
+        return cls.open(path, clock, domain=domain, url=url, address=address)
+
+    @classmethod
+    def open(
+        cls, path: Path, clock: Clock, *, domain: str | None = None, url: str | None = None, address: str | None = None
+    ) -> Home:
+        """Take the lock of the home in `path` and open its store.
+
+        Raises `NoHome`, `HomeLocked`, `NewerStore` (the store is left untouched), `StoreUnreadable`.
+        """
+        if not (path / "key").exists():
+            raise NoHome(f"{path.name!r} is no home", mend="hanse plan makes the homes of a project")
+        domain = domain or path.name
+        lock = Lock(path, address)
+        try:
+            database = Database.sqlite(path / "store.db") if url is None else Database.postgres(url, f"hanse_{domain}")
+            return cls(
+                path, domain, clock, database, lock, (path / "key").read_bytes(), (path / "mask.key").read_bytes()
+            )
+        except BaseException:
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Write the audit to its end, close the store, give the lock back."""
+        self.audit.close()
+        self._database.close()
+        self.lock.release()
+
+    @contextmanager
+    def change(self) -> Iterator[Recorded]:
+        """A transaction that changes what readers may see, with its own audit entries; one at a time."""
+        with self._changing:
+            with self.audit.transaction() as recorded:
+                yield recorded
+            self.store.generation += 1
+
+    # -- what readers get
+
+    def published(self) -> Mapping[ProductId, Published]:
+        """The publication of every product that readers get; retired ones are not among them."""
+        generation = self.store.generation
+        if self._cached is None or self._cached[0] != generation:
+            current = self.store.current()
+            self._cached = (
+                generation,
+                {id: self._published(one) for id, one in current.items() if one.kind != "retire"},
+            )
+        return self._cached[1]
+
+    def at_sequence(self, product: ProductId, sequence: int) -> Published | None:
+        """An earlier publication, by its number."""
+        found = self.store.publication(product, sequence)
+        return None if found is None or found.kind == "retire" else self._published(found)
+
+    def at_time(self, product: ProductId, at: datetime) -> Published | None:
+        """The publication that was current at `at`."""
+        found = self.store.publication_at(product, at)
+        return None if found is None or found.kind == "retire" else self._published(found)
+
+    def facts(self, product: ProductId) -> tuple[TableFacts, ...]:
+        """The facts of a product's tables, as it is published now."""
+        generation = self.store.generation
+        held = self._facts.get(product)
+        if held is None or held[0] != generation:
+            published = self.published().get(product)
+            held = (generation, () if published is None else _facts(published))
+            self._facts[product] = held
+        return held[1]
+
+    def grants(self, product: ProductId) -> tuple[Grant, ...]:
+        """Every grant on a product, ended ones too: they say when access ended."""
+        generation = self.store.generation
+        held = self._grants.get(product)
+        if held is None or held[0] != generation:
+            held = (generation, tuple(self.agreements.grants(product)))
+            self._grants[product] = held
+        return held[1]
+
+    # -- what is decided by
+
+    def policies(self) -> Policies:
+        """The effective policies: those published last."""
+        generation = self.store.generation
+        if self._policies is None or self._policies[0] != generation:
+            project = self.governance()
+            prefix = f"{self.domain}/policies/"
+            own = {path.removeprefix(prefix): text for path, text in project.files.items() if path.startswith(prefix)}
+            whole = {p.removeprefix("policies/"): t for p, t in project.files.items() if p.startswith("policies/")}
+            classes = project.mesh.classifications if project.mesh else ()
+            if self._policies is None or self._policies[1] != (whole, own, classes):
+                loaded = load(whole, self.domain, own, classes)[0]
+                self._policies = (generation, (whole, own, classes), loaded)
+            else:
+                self._policies = (generation, *self._policies[1:])
+        return self._policies[2]
+
+    def governance(self) -> Project:
+        """The documents that govern the domain, as published: mesh.yaml, domain.yaml and policies."""
+        generation = self.store.generation
+        if self._governance is None or self._governance[0] != generation:
+            from hanse.spec.project import project
+
+            digest = self.store.meta("policies")
+            if self._governance is None or self._governance[1] != digest:
+                files = self.store.policy_set(digest) if digest else None
+                self._governance = (generation, digest, project(files or {})[0])
+            else:
+                self._governance = (generation, *self._governance[1:])
+        return self._governance[2]
+
+    @property
+    def mesh(self) -> Mesh | None:
+        return self.governance().mesh
+
+    @property
+    def team(self) -> Domain | None:
+        """domain.yaml as published."""
+        return self.governance().domains.get(self.domain)
+
+    def _published(self, publication: Publication) -> Published:
+        product, contracts = _descriptors(self.store, publication.product, publication.bundle)
+        lines = {}
+        for record in publication.lines:
+            contract = contracts[record.contract_file]
+            assert contract.version is not None
+            lines[record.line] = PublishedLine(contract, contract.version, record.snapshot)
+        team = self.team
+        return Published(
+            product,
+            team.team if team else product.owner or "",
+            lines,
+            publication.default_major,
+            publication.main,
+            publication.sequence,
+            publication.at,
+            publication.plan,
+            publication.status,
+            publication.by,
+            publication.lineage,
+            publication.report,
+            publication.bundle,
+        )
+
+
+def _facts(published: Published) -> tuple[TableFacts, ...]:
+    return tuple(
+        facts
+        for line, state in published.lines.items()
+        for facts in facts_of_line(published.product, line, state.contract, published.domain_team, published.status)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _descriptors(store: Store, product: ProductId, bundle: str) -> tuple[Product, Mapping[str, Contract]]:
+    """The product and its contracts by file, from a publication's bundle; bundles never change."""
+    from hanse.spec import document, read
+
+    found, contracts = None, {}
+    for path, text in (store.texts(bundle) or {}).items():
+        if path.endswith((".odps.yaml", ".odcs.yaml")):
+            loaded, _ = document.load(text, path)
+            assert loaded is not None
+            if path.endswith(".odps.yaml"):
+                found, _ = read.product(loaded, product)
+            elif (contract := read.contract(loaded)[0]) is not None:
+                contracts[path] = contract
+    assert found is not None
+    return found, contracts
+
+
+def _write_secret(path: Path, secret: bytes) -> None:
+    """Write a secret that only its owner may read; never over another one."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())

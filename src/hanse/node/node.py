@@ -1,0 +1,159 @@
+"""A node: a process that opens one or more homes and serves them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hanse.errors import HanseError, Kind, code
+from hanse.governance.decision import Principal, PrincipalKind
+from hanse.governance.identity import Claims, Verifier, public_jwk
+from hanse.names import ProductId
+from hanse.node.home import Home
+from hanse.node.names import Names
+from hanse.node.people import ISSUER, People, audience, issuer_key
+from hanse.spec.model import Domain
+
+if TYPE_CHECKING:
+    from hanse.engine.engine import Engine
+    from hanse.node.settings import Settings
+
+Clock = Callable[[], datetime]
+DRAIN_SECONDS = 30.0
+
+
+class NoProject(HanseError):
+    kind = Kind.INVALID
+    code = code(
+        "node.no-project",
+        Kind.INVALID,
+        "There is no project here",
+        "A node works for a project: a folder with mesh.yaml, or with a domain's domain.yaml.",
+        "Go to the project's folder, or name it with --dir.",
+    )
+
+
+class Node:
+    """Opened homes, who may ask, and the engine that answers."""
+
+    def __init__(self, settings: Settings, homes: Mapping[str, Home], clock: Clock, engine: Engine, mesh: str) -> None:
+        self.settings, self.homes, self.clock, self.engine, self.mesh = settings, homes, clock, engine, mesh
+        self.names = Names(homes)
+        self.people = People(settings.project / "people.yaml")
+        self.issuer = ISSUER
+        key = issuer_key(settings.project / ".hanse" / "issuer")
+        self.verifier = Verifier({ISSUER: [public_jwk(key)]}, audience(mesh))
+        self._domains: dict[str, tuple[int, Domain | None]] = {}
+
+    @classmethod
+    def open(cls, settings: Settings, clock: Clock, *, homes: Sequence[Path] = (), address: str | None = None) -> Node:
+        """Open the homes of the project (made at first use), or those in the folders `homes`, and take their locks.
+
+        Raises `NoProject`, and what `Home.open` raises; then no home stays held.
+        """
+        from hanse.engine.engine import Engine
+
+        root = settings.project
+        domains = domains_of(root)
+        if not domains and not homes:
+            raise NoProject(f"{root.name!r} holds no mesh.yaml and no domain.yaml", mend="name the project: --dir D")
+        opened: dict[str, Home] = {}
+        try:
+            for domain, folder in _folders(root, domains, homes):
+                url = settings.stores.get(domain)
+                opened[domain] = Home.create(folder, domain, clock, url=url, address=address)
+            node = cls(settings, opened, clock, Engine(settings.engine), mesh_of(root))
+        except BaseException:
+            for home in opened.values():
+                home.close()
+            raise
+        node.repair()
+        return node
+
+    def find(self, domain: str) -> Home | None:
+        """The home of `domain`, if it is open here."""
+        return self.homes.get(domain)
+
+    def principal(self, claims: Claims) -> Principal:
+        """Who a verified token speaks of; `TokenRefused` when nobody knows them any more."""
+        return self.people.principal(claims)
+
+    def product_principal(self, product: ProductId) -> Principal:
+        """A product as the reader of its inputs, in the team that owns it."""
+        domain = self.domain(product.domain)
+        teams = frozenset({domain.team}) if domain else frozenset()
+        return Principal(PrincipalKind.PRODUCT, str(product), teams, domain=product.domain)
+
+    def domain(self, name: str) -> Domain | None:
+        """domain.yaml as published or, before a domain's first publication, as it lies in the node's project."""
+        home = self.homes.get(name)
+        if home is not None and home.team is not None:
+            return home.team
+        path = self.settings.project / name / "domain.yaml"
+        own = self.settings.project / "domain.yaml"
+        file, said = (path, f"{name}/domain.yaml") if path.is_file() else (own, "domain.yaml")
+        if not file.is_file():
+            return None
+        seen = file.stat().st_mtime_ns
+        held = self._domains.get(name)
+        if held is None or held[0] != seen:
+            from hanse.spec.project import project
+
+            held = (seen, project({said: file.read_text(encoding="utf-8")})[0].domains.get(name))
+            self._domains[name] = held
+        return held[1]
+
+    def repair(self) -> None:
+        """Do what a crash left undone: Iceberg's main follows each current publication."""
+        for home in self.homes.values():
+            for publication in home.store.current().values():
+                if not publication.main_followed:
+                    follow(home, publication.product)
+
+    async def close(self) -> None:
+        """Let answers end, stop the engine, write the audits to their ends and give the locks back."""
+        await self.engine.close()
+        await asyncio.gather(*(asyncio.to_thread(home.close) for home in self.homes.values()))
+
+
+def follow(home: Home, product: ProductId) -> None:
+    """Move Iceberg's main to what the product's current publication says. Nobody asks it who is current."""
+    from hanse.engine import storage
+
+    publication = home.store.current().get(product)
+    if publication is None or publication.main_followed:
+        return
+    if publication.kind != "retire":
+        for record in publication.lines:
+            for table in record.snapshot.tables.values():
+                storage.follow_main(home.warehouse, home.catalog, table)
+    home.store.main_followed(product, publication.sequence)
+
+
+def domains_of(root: Path) -> list[str]:
+    """The domains of a project: the folders with a domain.yaml, or the one whose own repository it is."""
+    found = sorted(path.parent.name for path in root.glob("*/domain.yaml"))
+    if found or not (root / "domain.yaml").is_file():
+        return found
+    return [_said(root / "domain.yaml", "name") or root.name]
+
+
+def mesh_of(root: Path) -> str:
+    """The mesh's name by mesh.yaml, `mesh` where there is none."""
+    return (_said(root / "mesh.yaml", "name") if (root / "mesh.yaml").is_file() else None) or "mesh"
+
+
+def _said(file: Path, key: str) -> str | None:
+    """The plain value of a top-level key: known before the whole file is read and checked."""
+    found = re.search(rf"^{key}:[ \t]*[\"']?([a-z][a-z0-9_]*)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else None
+
+
+def _folders(root: Path, domains: Sequence[str], homes: Sequence[Path]) -> list[tuple[str, Path]]:
+    if homes:
+        return [(path.name, path) for path in homes]
+    return [(domain, root / ".hanse" / "homes" / domain) for domain in domains]
