@@ -46,7 +46,7 @@ class Node:
         self.people = People(settings.project / "people.yaml")
         self.issuer = ISSUER
         key = issuer_key(settings.project / ".hanse" / "issuer")
-        self.verifier = Verifier({ISSUER: [public_jwk(key)]}, audience(mesh))
+        self.verifier = Verifier({ISSUER: [public_jwk(key)]}, settings.audience or audience(mesh))
         self._domains: dict[str, tuple[int, Domain | None]] = {}
 
     @classmethod
@@ -58,7 +58,7 @@ class Node:
         from hanse.engine.engine import Engine
 
         root = settings.project
-        domains = domains_of(root)
+        domains, homes = domains_of(root), tuple(homes) or settings.homes
         if not domains and not homes:
             raise NoProject(f"{root.name!r} holds no mesh.yaml and no domain.yaml", mend="name the project: --dir D")
         opened: dict[str, Home] = {}

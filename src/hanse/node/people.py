@@ -93,17 +93,17 @@ ISSUER = "urn:hanse:issuer"  # the built-in issuer of a project
 
 
 def audience(mesh: str) -> str:
-    """Whom the tokens of a mesh are for."""
-    return f"urn:hanse:{mesh}"
+    """Whom the tokens of a mesh are for, unless the operator says otherwise."""
+    return f"hanse:{mesh}"
 
 
-def write_token(root: Path, person: str, mesh: str, now: datetime, scopes: Iterable[str] = SCOPES) -> str:
+def write_token(root: Path, person: str, audience: str, now: datetime, scopes: Iterable[str] = SCOPES) -> str:
     """A bearer token for `person`, written with the issuer's key of the project in `root`."""
     return issue(
         issuer_key(root / ".hanse" / "issuer"),
         issuer=ISSUER,
         subject=person,
-        audience=audience(mesh),
+        audience=audience,
         scopes=scopes,
         now=now,
     )
