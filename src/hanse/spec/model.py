@@ -241,6 +241,7 @@ class Transform:
     time_column: str | None
     late_seconds: float  # incremental by time: the late-data window
     place: Place
+    origins: Mapping[str, str] = field(default_factory=dict)  # python: input name → the address or source it comes from
 
 
 @dataclass(frozen=True, slots=True)
