@@ -165,6 +165,11 @@ COLUMNS, NEW, QUALITY = "/schema/0/properties/-", "/schema/0/properties/4", "/sc
                 "http://example.com@192.168.0.1/", "HTTP://LOCALHOST./", "http://\u24d4xample.com/",
             )
         ],
+        (contract("/servers/0", {**API, "location": "https://u:pw@example.com/"}), "location.credentials",
+         "/servers/0/location"),
+        (contract("/support", [{"channel": "c", "url": "javascript:alert(1)"}]), "location.ssrf", "/support/0/url"),
+        (contract("/support", [{"channel": "c", "url": "http://127.1/x"}]), "location.ssrf", "/support/0/url"),
+        (contract("/name", "x" * 300), "name.syntax", "/name"),
         (contract("/version", "1.2"), "version.syntax", "/version"),
         (contract("/id", "a b"), "id.syntax", "/id"),
         (contract("/id", "a\u202eb"), "id.syntax", "/id"),
@@ -303,6 +308,22 @@ def test_what_binds_only_inside_a_mesh_is_a_note_for_a_file_and_an_error_in_a_pr
 
 def test_the_version_of_a_product_is_a_label() -> None:
     assert errors(patched("product", {"op": "replace", "path": "/version", "value": "spring 2024"})) == []
+
+
+def test_a_password_is_never_shown() -> None:
+    for url in (
+        "https://u:hunter2@example.com/",
+        "http://u:hunter2@127.0.0.1/",
+        "ftp://u:hunter2@x/",
+        "http://u:hunter2@x",
+    ):
+        for finding in said(contract("/servers/0", {**API, "location": url})):
+            assert "hunter2" not in finding.message + finding.why + finding.mend
+
+
+def test_links_into_an_own_network_are_for_people() -> None:
+    support = [{"channel": "wiki", "url": "http://wiki.corp/x"}, {"channel": "mail", "url": "mailto:a@example.com"}]
+    assert errors(contract("/support", support)) == []
 
 
 def test_a_variable_is_told_once() -> None:

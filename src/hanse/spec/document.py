@@ -38,7 +38,7 @@ class EditFailed(HanseError):
         super().__init__(f"{pointer or '/'} could not be changed in place: {reason}", mend="change it by hand")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Document:
     """A descriptor: its text as it was read and the tree of it; dates stay text, comments stay in the text."""
 

@@ -9,7 +9,7 @@ from hanse.errors import Finding, Kind, Severity, code, rejects
 from hanse.names import ProductId, Version, is_name
 from hanse.spec.checks import identity
 from hanse.spec.checks.columns import check_names
-from hanse.spec.checks.locations import check_servers
+from hanse.spec.checks.locations import check_links, check_servers
 from hanse.spec.checks.quality import ARGUMENTS
 from hanse.spec.checks.relationships import UNKNOWN_COLUMN, UNKNOWN_TABLE
 from hanse.spec.checks.report import Report
@@ -46,6 +46,8 @@ def _contract(report: Report, tree: Mapping[str, Any]) -> tuple[Contract, list[F
     identity.check_version(report, "/version", tree.get("version"))
     identity.check_status(report, "/status", tree.get("status"))
     identity.check_variables(report)
+    identity.check_title(report, tree.get("name"))
+    check_links(report, tree)
     servers = tree.get("servers") or []
     check_servers(report, servers)
     objects: Sequence[Mapping[str, Any]] = tree.get("schema") or []
@@ -127,6 +129,8 @@ def _product(report: Report, tree: Mapping[str, Any], id: ProductId | None) -> t
         identity.check_version(report, "/version", tree["version"], severity=Severity.NOTE)
     identity.check_status(report, "/status", tree.get("status"))
     identity.check_variables(report)
+    identity.check_title(report, tree.get("name"))
+    check_links(report, tree)
     _check_ports(report, tree)
     properties = custom(tree)
     team = tree.get("team")

@@ -36,6 +36,7 @@ VARIABLE = code(
     "Nothing to do when the reader of the file sets it; else write the value.",
 )  # fmt: skip
 
+_TITLE = 255
 STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_.]{0,200}(?::?-[^}]{0,200})?\}")
 _BAD_IN_ID = re.compile(r"[^A-Za-z0-9._:/-]")
@@ -75,6 +76,14 @@ def check_name(report: Report, pointer: str, value: str, what: str) -> None:
         pointer, NAME, f"{what} name {value[:80]!a} is not a name that SQL and addresses can carry",
         why="lower case, digits, single underscores", mend=f"write {near}", severity=report.binding,
     )  # fmt: skip
+
+
+def check_title(report: Report, value: Any) -> None:
+    """The title of a product or contract: any text that fits on a line."""
+    if isinstance(value, str) and (len(value) > _TITLE or "\n" in value or "\r" in value):
+        reason = f"has {len(value)} characters" if len(value) > _TITLE else "has several lines"
+        report.add("/name", NAME, f"the name {reason}", why=f"a name is one line of at most {_TITLE} characters",
+                   mend="shorten it, and tell the rest under description")  # fmt: skip
 
 
 def slug(text: str) -> str:

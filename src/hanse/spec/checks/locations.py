@@ -23,6 +23,13 @@ SSRF = code(
     "Write the public address of the server.",
 )  # fmt: skip
 
+CREDENTIALS = code(
+    "location.credentials", Kind.INVALID, "A URL holds a password",
+    "Descriptors are read by many; secrets come from the environment or a file of mode 600, never from a descriptor.",
+    "Remove user and password from the URL, and change the password.",
+)  # fmt: skip
+
+_SCRIPTS = frozenset(["javascript", "data", "vbscript", "file", "blob", "about"])
 _SCHEMES = frozenset(
     [
         "http",
@@ -49,6 +56,8 @@ _SCHEMES = frozenset(
 _URL_FIELDS = ("location", "endpointUrl", "stagingDir", "catalogUrl", "url")
 _PATH_FIELDS = ("path", "warehouse")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):", re.ASCII)
+_USER = re.compile(r"//[^/@\s]*@")
+_PASSWORD = re.compile(r"//[^/@\s:]{0,200}:(?!\$\{)[^/@\s]{1,500}@")
 _LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "lan", "intranet", "home", "corp")
 
 
@@ -65,6 +74,55 @@ def check_servers(report: Report, servers: Sequence[Mapping[str, Any]]) -> None:
             check_location(report, f"/servers/{i}/database", value)
 
 
+def check_links(report: Report, tree: Any) -> None:
+    """Every link for people (`url`, `invitationUrl`) outside of servers: no script, no file, nothing on this host."""
+    pending: list[tuple[str, Any]] = [("", tree)]
+    while pending:
+        pointer, part = pending.pop()
+        entries = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+        for key, value in entries:
+            if pointer == "" and key in ("servers", "schema"):
+                continue
+            at = f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
+            if isinstance(value, str) and key in ("url", "invitationUrl"):
+                _check_link(report, at, value)
+            elif isinstance(value, (dict, list)):
+                pending.append((at, value))
+
+
+def _check_link(report: Report, pointer: str, value: str) -> None:
+    scheme = _SCHEME.match(value)
+    if scheme is None:
+        return
+    kind = scheme[1].lower()
+    if kind in _SCRIPTS:
+        _refuse(report, pointer, value, f"scheme {kind!r} is no link")
+    elif kind in ("http", "https"):
+        host = _host(value[scheme.end() :])
+        # links are for people, who may well look things up in their own network, but hardly on their own machine
+        address = _address(host)
+        local = address is not None and (address.is_loopback or address.is_link_local or address.is_unspecified)
+        if local or host == "localhost" or host.endswith(".localhost"):
+            _refuse(report, pointer, value, f"{host} is the reader's own machine")
+        _check_credentials(report, pointer, value)
+
+
+def _check_credentials(report: Report, pointer: str, value: str) -> bool:
+    if _PASSWORD.search(value) is None:
+        return False
+    report.add(
+        pointer, CREDENTIALS, f"{pointer.rpartition('/')[2]} {shown(value)} holds a password",
+        why="secrets come from the environment, never from a descriptor",
+        mend="remove user and password, and change the password",
+    )  # fmt: skip
+    return True
+
+
+def shown(value: str) -> str:
+    """`value` as a message may show it: short, escaped, without user and password."""
+    return ascii(_USER.sub("//…@", value[:200])[:80])
+
+
 def check_location(report: Report, pointer: str, value: str) -> None:
     """One location: a relative path or a URL."""
     scheme = _SCHEME.match(value)
@@ -72,7 +130,7 @@ def check_location(report: Report, pointer: str, value: str) -> None:
     if scheme is None or len(scheme[1]) == 1:
         if scheme is not None or outside(value):
             report.add(
-                pointer, OUTSIDE_ROOT, f"{name} {value[:80]!a} leaves the data root",
+                pointer, OUTSIDE_ROOT, f"{name} {shown(value)} leaves the data root",
                 why="paths are relative to the data root and stay below it",
                 mend="write a relative path without '..', such as data/orders/*.parquet",
             )  # fmt: skip
@@ -80,7 +138,7 @@ def check_location(report: Report, pointer: str, value: str) -> None:
     kind = scheme[1].lower()
     if kind == "file":
         report.add(
-            pointer, OUTSIDE_ROOT, f"{name} {value[:80]!a} names a file of the host",
+            pointer, OUTSIDE_ROOT, f"{name} {shown(value)} names a file of the host",
             why="paths are relative to the data root and stay below it", mend="write a relative path",
         )  # fmt: skip
         return
@@ -88,11 +146,13 @@ def check_location(report: Report, pointer: str, value: str) -> None:
         _refuse(report, pointer, value, f"scheme {kind!r} is not read")
         return
     host = _host(value[scheme.end() :])
+    if _check_credentials(report, pointer, value):
+        return
     if (reason := _inside(host)) and not (is_variable(host) or "{" in host):
         _refuse(report, pointer, value, reason)
     elif outside(value.partition("://")[2]):
         report.add(
-            pointer, OUTSIDE_ROOT, f"{name} {value[:80]!a} holds '..'", why="dot segments hide where a URL leads",
+            pointer, OUTSIDE_ROOT, f"{name} {shown(value)} holds '..'", why="dot segments hide where a URL leads",
             mend="write the URL without '..'",
         )  # fmt: skip
 
@@ -105,7 +165,7 @@ def outside(path: str) -> bool:
 
 def _refuse(report: Report, pointer: str, value: str, reason: str) -> None:
     report.add(
-        pointer, SSRF, f"{pointer.rpartition('/')[2]} {value[:80]!a} is not called: {reason}",
+        pointer, SSRF, f"{pointer.rpartition('/')[2]} {shown(value)} is not called: {reason}",
         why="only public hosts over known schemes; an operator lists which of them a node may call",
         mend="write the public address of the server",
     )  # fmt: skip
@@ -127,18 +187,22 @@ def _inside(host: str) -> str:
         return "it names no host"
     if not host.isascii():
         return "its host is not plain ASCII"
-    try:
-        address: ipaddress.IPv4Address | ipaddress.IPv6Address | None = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        address = _odd_address(host)
-        if address is not None:
-            return f"{host} is another spelling of {address}"
+    address = _address(host)
     if address is not None:
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        return "" if mapped.is_global and not mapped.is_multicast else f"{host} is an address inside a network"
+        if not host.startswith(str(address)) and ":" not in host:
+            return f"{host} is another spelling of {address}"
+        return "" if address.is_global and not address.is_multicast else f"{host} is an address inside a network"
     if host.rpartition(".")[2] in _LOCAL_NAMES or host == "metadata":
         return f"{host} is a name inside a network"
     return ""
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return _odd_address(host)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _odd_address(host: str) -> ipaddress.IPv4Address | None:
