@@ -36,8 +36,7 @@ def bucket(connection: DuckDBPyConnection, server: Mapping[str, object], credent
             raise BadServer(f"the endpoint {endpoint!r} is not an address", mend="endpointUrl: https://host:port")
         options |= {"ENDPOINT": address.netloc, "URL_STYLE": "path"}
         options["USE_SSL"] = "true" if address.scheme == "https" else "false"
-    if region := server.get("region"):
-        options["REGION"] = str(region)
+    options["REGION"] = _region(server)
     listed = ", ".join(f"{key} {literal(value)}" for key, value in options.items() if value is not None)
     connection.execute(f"CREATE TEMPORARY SECRET hanse_server (TYPE s3, {listed})")
     format = file_format(server, location)
@@ -59,3 +58,11 @@ def bucket(connection: DuckDBPyConnection, server: Mapping[str, object], credent
         return Missing(f"there is nothing at {location}")
 
     return find
+
+
+def _region(server: Mapping[str, object]) -> str:
+    """The custom property `region`, which the standard has no key for; else the one that endpoints take by default."""
+    for entry in server.get("customProperties") or ():  # type: ignore[attr-defined]
+        if isinstance(entry, Mapping) and entry.get("property") == "region":
+            return str(entry.get("value"))
+    return "us-east-1"

@@ -16,7 +16,7 @@ from hanse.node.contract_tests.samples import is_clear
 from hanse.spec.model import Contract
 
 if TYPE_CHECKING:
-    from hanse.node.home.home import Home
+    from hanse.node.home import Home
     from hanse.node.node import Node
 
 

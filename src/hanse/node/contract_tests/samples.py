@@ -12,7 +12,7 @@ from hanse.node.facts import facts_of_line
 from hanse.spec.model import Contract, ProductFiles, Project
 
 if TYPE_CHECKING:
-    from hanse.node.home.home import Home
+    from hanse.node.home import Home
     from hanse.node.node import Node
 
 

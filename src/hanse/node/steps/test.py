@@ -19,7 +19,7 @@ from hanse.node.events import Event
 from hanse.spec.model import Contract, ProductFiles, Project
 
 if TYPE_CHECKING:
-    from hanse.node.home.home import Home
+    from hanse.node.home import Home
     from hanse.node.node import Node
 
 
