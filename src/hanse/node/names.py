@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
@@ -97,6 +97,9 @@ class Home(Protocol):
     def facts(self, product: ProductId) -> Collection[TableFacts]: ...
 
 
+Stages = Callable[[str, ProductId], "tuple[Publication, Collection[TableFacts]] | None"]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A reference, resolved and decided: it may be read."""
@@ -129,13 +132,13 @@ class Names:
     homes: Mapping[str, Home]
     _inputs: OrderedDict[tuple[object, ...], Input] = field(default_factory=OrderedDict)
 
-    def found(self, reference: Reference, request: Request) -> Found:
-        """The table that `reference` names, if `request` may read it.
+    def found(self, reference: Reference, request: Request, stages: Stages | None = None) -> Found:
+        """The table that `reference` names, if `request` may read it; with `stages`, what waits for publication.
 
         Raises `UnknownTable` (the same for a name that does not exist and one that may not be discovered),
         `NoAccess`, or `UnknownPublication`.
         """
-        at = self._at(reference.parts)
+        at = self._at(reference.parts, stages)
         decision = None if at is None else self._decided(at, request)
         if at is None or decision is None or not (decision.discoverable or decision.allowed):
             raise UnknownTable(reference.text, self._near(reference, request))
@@ -154,7 +157,7 @@ class Names:
         given = self._input(reference.called, home, facts, snapshot, decision)
         return Found(reference, home, facts, publication, line, str(published.version), given)
 
-    def _at(self, parts: tuple[str, ...]) -> tuple[Home, TableFacts, Publication] | None:
+    def _at(self, parts: tuple[str, ...], stages: Stages | None = None) -> tuple[Home, TableFacts, Publication] | None:
         if len(parts) not in (2, 3):
             return None
         home = self.homes.get(parts[0])
@@ -162,12 +165,14 @@ class Names:
             return None
         pinned = _PINNED.fullmatch(parts[1])
         product = ProductId(parts[0], pinned["product"] if pinned else parts[1])
-        publication = home.published().get(product)
+        waiting = stages(home.domain, product) if stages is not None else None
+        publication, tables = waiting or (home.published().get(product), None)
         if publication is None:
             return None
         major = int(pinned["major"]) if pinned else publication.default_major
         table = parts[2] if len(parts) == 3 else publication.main.get(major)
-        facts = next((f for f in home.facts(product) if f.id.major == major and f.id.table == table), None)
+        tables = home.facts(product) if tables is None else tables
+        facts = next((f for f in tables if f.id.major == major and f.id.table == table), None)
         return None if facts is None else (home, facts, publication)
 
     def _decided(self, at: tuple[Home, TableFacts, Publication], request: Request) -> Decision:

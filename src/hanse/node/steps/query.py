@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,11 @@ from hanse.engine.gate import Gated
 from hanse.engine.parameters import Parameters
 from hanse.engine.relations.policy import visible
 from hanse.errors import HanseError
-from hanse.governance.decision import Masked, Request
-from hanse.node.names import Found, Names, NoAccess
+from hanse.governance.decision import Action, Masked, Request, TableFacts
+from hanse.names import ProductId
+from hanse.node.names import Found, Names, NoAccess, Publication, Stages
+from hanse.node.permission import allowed
+from hanse.node.stages import staged as waits
 from hanse.node.steps.about import columns_of, explained, tables_of
 
 if TYPE_CHECKING:
@@ -54,12 +57,24 @@ async def _found(node: Node, names: Names, request: Request, gated: Gated, *, st
     found: list[Found] = []
     for reference in gated.references:
         try:
-            one = names.found(reference, request)
+            one = names.found(reference, request, _stages(node, request) if staged else None)
         except NoAccess as refusal:
             await _refused(node, request, reference.parts[0], refusal)
             raise
-        found.append(names.staged(one, node, request) if staged else one)
+        found.append(one)
     return found
+
+
+def _stages(node: Node, request: Request) -> Stages:
+    """What waits in the homes of this node, for those who may publish it."""
+
+    def stages(domain: str, product: ProductId) -> tuple[Publication, Collection[TableFacts]] | None:
+        waiting = waits(node.homes[domain], product)
+        if waiting is None or not allowed(node.homes[domain], request.principal, Action.PUBLISH, product)[0]:
+            return None
+        return waiting, waiting.facts
+
+    return stages
 
 
 async def _answer(
@@ -148,6 +163,8 @@ class _Record:
     async def close(self, opening: asyncio.Future[None], answer: Answer | None, failure: BaseException | None) -> None:
         """Write the *closed* entries: outcome, rows, bytes, what it cost."""
         await asyncio.wait([opening])
+        if not opening.cancelled():
+            opening.exception()  # it was raised to whoever asked
         took = (self._node.clock() - self._since).total_seconds()
         outcome = "answered" if failure is None else getattr(failure, "code", "cancelled")
         for home, entry in self._entries:
