@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,8 +32,25 @@ class VisibleColumn:
     untouched: bool
 
 
+_seen: OrderedDict[int, tuple[Input, tuple[VisibleColumn, ...]]] = OrderedDict()
+_seen_lock = threading.Lock()
+
+
 def visible(given: Input) -> tuple[VisibleColumn, ...]:
-    """The columns of `given` that its reader sees, in the contract's order."""
+    """The columns of `given` that its reader sees, in the contract's order; remembered for the very same input."""
+    with _seen_lock:
+        held = _seen.get(id(given))
+        if held is not None and held[0] is given:
+            return held[1]
+    columns = _visible(given)
+    with _seen_lock:
+        _seen[id(given)] = given, columns  # the input is held, so its id stays its own
+        while len(_seen) > 4096:
+            _seen.popitem(last=False)
+    return columns
+
+
+def _visible(given: Input) -> tuple[VisibleColumn, ...]:
     stored = {column.name: column.type for column in given.snapshot.columns}
     promised = frozenset(facts.path for facts in given.facts.columns)
     columns = []
