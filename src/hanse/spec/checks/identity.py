@@ -37,6 +37,7 @@ VARIABLE = code(
 )  # fmt: skip
 
 _TITLE = 255
+_UNREADABLE = re.compile("[\n\r\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 STATUSES = ("proposed", "draft", "active", "deprecated", "retired")
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_.]{0,200}(?::?-[^}]{0,200})?\}")
 _BAD_IN_ID = re.compile(r"[^A-Za-z0-9._:/-]")
@@ -80,8 +81,8 @@ def check_name(report: Report, pointer: str, value: str, what: str) -> None:
 
 def check_title(report: Report, value: Any) -> None:
     """The title of a product or contract: any text that fits on a line."""
-    if isinstance(value, str) and (len(value) > _TITLE or "\n" in value or "\r" in value):
-        reason = f"has {len(value)} characters" if len(value) > _TITLE else "has several lines"
+    if isinstance(value, str) and (len(value) > _TITLE or _UNREADABLE.search(value)):
+        reason = f"has {len(value)} characters" if len(value) > _TITLE else "has several lines or changes its direction"
         report.add("/name", NAME, f"the name {reason}", why=f"a name is one line of at most {_TITLE} characters",
                    mend="shorten it, and tell the rest under description")  # fmt: skip
 

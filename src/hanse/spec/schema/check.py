@@ -30,6 +30,8 @@ _STANDARDS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "DataProduct": ("ODPS", odps.schema, odps.VERSIONS),
 }
 
+# ODCS 3.1 calls the `rule` of a library check its `metric`
+_REPLACED = frozenset({"rule"})
 NEWEST = {kind: versions[0] for kind, (_, _, versions) in _STANDARDS.items()}
 
 
@@ -68,8 +70,8 @@ def schema_findings(document: Document, kind: str) -> list[Finding]:
     found = _causes(kind, declared, tree)
     if not found:
         return []
-    # a later version may allow more; what an earlier one demands stays demanded
-    demanded = [cause for cause in found if cause.code == REQUIRED and len(cause.path) == 1]
+    # a later version may allow more; what the declared one demands stays demanded, unless another member replaced it
+    demanded = [cause for cause in found if cause.code == REQUIRED and cause.path[-1] not in _REPLACED]
     for newer in reversed(versions[: versions.index(declared)]):
         if not demanded and not _causes(kind, newer, tree):
             first = min(found, key=lambda cause: [str(part) for part in cause.path])
