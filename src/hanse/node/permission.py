@@ -12,6 +12,7 @@ from hanse.names import ProductId
 
 if TYPE_CHECKING:
     from hanse.node.home.home import Home
+    from hanse.node.node import Node
     from hanse.spec.model import Domain, Project
 
 
@@ -27,17 +28,17 @@ class NotPermitted(HanseError):
     )
 
 
-def governing(home: Home, project: Project | None = None) -> Domain | None:
-    """The domain.yaml that says who may act: the published one; before the first publication the project's.
+def governing(node: Node, domain: str, project: Project | None = None) -> Domain | None:
+    """The domain.yaml that says who may act: the published one, else the one on the node's disk, else `project`'s.
 
-    Whoever sends files cannot make themselves an owner with them: once published, only the owners change it.
+    Whoever sends files cannot make themselves an owner with them: once it is known here, only its owners change it.
     """
-    if home.team is not None:
-        return home.team
-    return project.domains.get(home.domain) if project is not None else None
+    known = node.domain(domain)
+    return known if known is not None or project is None else project.domains.get(domain)
 
 
 def allowed(
+    node: Node,
     home: Home,
     principal: Principal,
     action: Action,
@@ -47,7 +48,7 @@ def allowed(
     project: Project | None = None,
 ) -> tuple[bool, str]:
     """Whether `principal` may do `action` on `product` (None: in the domain), and why."""
-    domain = governing(home, project)
+    domain = governing(node, home.domain, project)
     members: Mapping[str, tuple[str, ...]] = domain.members if domain else {}
     return permits(
         principal,
@@ -63,6 +64,7 @@ def allowed(
 
 
 def require(
+    node: Node,
     home: Home,
     principal: Principal,
     action: Action,
@@ -72,7 +74,7 @@ def require(
     project: Project | None = None,
 ) -> None:
     """Raise `NotPermitted` unless `principal` may do `action`."""
-    may, because = allowed(home, principal, action, product, access=access, project=project)
+    may, because = allowed(node, home, principal, action, product, access=access, project=project)
     if not may:
         what = f"{product}" if product else f"the domain {home.domain}"
         raise NotPermitted(

@@ -96,7 +96,7 @@ def entries(
     for home in node.homes.values():
         if product is not None and product.domain != home.domain:
             continue
-        whole, _ = allowed(home, principal, Action.AUDIT, product)
+        whole, _ = allowed(node, home, principal, Action.AUDIT, product)
         mine = None if whole else principal.id
         if mine is not None and who not in (None, mine):
             continue
@@ -115,7 +115,7 @@ def verify(node: Node, principal: Principal) -> list[HomeProof]:
     """Check every chain of the homes whose audit `principal` may read; raise `NotPermitted` when there is none."""
     proofs = []
     for home in node.homes.values():
-        if not allowed(home, principal, Action.AUDIT)[0]:
+        if not allowed(node, home, principal, Action.AUDIT)[0]:
             continue
         home.audit.sign()
         count, number, faults = 0, 0, []
