@@ -57,7 +57,7 @@ def _show(told: dict[str, Any]) -> None:
         click.echo(f"\n{printable(told['purpose'])}")
     for table in told["tables"]:
         decision = table["decision"]
-        click.echo(f"\n{strong(table['sql'])}   {render.counted(table['rows'], 'row')}")
+        click.echo(f"\n{strong(table['sql'])}{_rows(table)}")
         for rule in decision["rows"]:
             click.echo(f"  only rows that {printable(rule)} lets you see")
         masked = [column["name"] for column in table["columns"] if column["view"] != "clear"]
@@ -78,6 +78,10 @@ def _show(told: dict[str, Any]) -> None:
         click.echo(f"\nmade from  {', '.join(told['inputs'])}")
     if told["tables"] and told["tables"][0]["decision"]["allowed"]:
         render.talk(f'\nNext: hanse query "select * from {told["tables"][0]["sql"]} limit 5"')
+
+
+def _rows(table: dict[str, Any]) -> str:
+    return "" if table["rows"] is None else f"   {render.counted(table['rows'], 'row')}"
 
 
 def _seen(column: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -52,7 +52,10 @@ class Api:
     address: str
     started_at: datetime
     stopping: bool = False
-    background: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def stop_taking(self) -> None:
+        """Refuse what is new from now on; what was begun goes on."""
+        self.stopping = True
 
 
 class Call:

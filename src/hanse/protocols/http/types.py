@@ -95,9 +95,9 @@ class Members:
     def products(self, name: str) -> tuple[ProductId, ...]:
         return tuple(ProductId.parse(text) for text in self.texts(name))
 
-    def instant(self, name: str, *, required: bool = False) -> datetime | None:
+    def instant(self, name: str, *, required: bool = False, start: bool = False) -> datetime | None:
         text = self.text(name, most=40, required=required)
-        return None if text is None else instant(name, text)
+        return None if text is None else instant(name, text, start=start)
 
     def files(self, name: str) -> dict[str, str] | None:
         value = self._take(name)
@@ -127,11 +127,11 @@ class Members:
             )
 
 
-def instant(name: str, text: str) -> datetime:
-    """A moment: an ISO date (its end, UTC) or an ISO date and time with its zone."""
+def instant(name: str, text: str, *, start: bool = False) -> datetime:
+    """A moment: an ISO date (its end in UTC, or its start) or an ISO date and time with its zone."""
     try:
         if len(text) == 10:
-            return datetime.combine(date.fromisoformat(text), time(23, 59, 59), UTC)
+            return datetime.combine(date.fromisoformat(text), time() if start else time(23, 59, 59), UTC)
         value = datetime.fromisoformat(text)
     except ValueError:
         raise BadRequest(f"{name!r} must be a date like 2026-12-31") from None

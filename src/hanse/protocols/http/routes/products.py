@@ -205,7 +205,7 @@ class Seen:
             "name": facts.id.table,
             "sql": address_of(facts, self.publication),
             # how many rows a policy leaves out is not told
-            "rows": rows if not filtered else None,
+            "rows": rows if decision.allowed and not filtered else None,
             "columns": columns,
             "decision": {
                 "allowed": decision.allowed,

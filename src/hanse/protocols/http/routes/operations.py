@@ -1,0 +1,93 @@
+"""Operations: is it alive, is it ready, what does it count, what does it serve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from hanse import __version__
+from hanse.governance.decision import Action
+from hanse.governance.identity import public_jwk
+from hanse.node.names import address_of
+from hanse.node.permission import allowed
+from hanse.node.steps import access
+from hanse.protocols.http.call import Call
+from hanse.protocols.http.errors import StoppingError
+from hanse.protocols.http.metrics import CONTENT_TYPE
+from hanse.protocols.http.routes import PUBLIC, route
+from hanse.protocols.http.routes.products import document
+
+
+@route("GET", "/health", PUBLIC, "Whether the process answers: one word.")
+async def health(_: Call) -> Response:
+    return Response("ok\n", 200, {"cache-control": "no-store"}, "text/plain")
+
+
+@route("GET", "/ready", PUBLIC, "Whether the node takes calls.")
+async def ready(call: Call) -> Response:
+    if call.api.stopping:
+        raise StoppingError("the node is stopping")
+    return document({"ready": True})
+
+
+@route("GET", "/metrics", "discover", "Counters of this node in Prometheus' text format.")
+async def metrics(call: Call) -> Response:
+    return Response(call.api.metrics.text(), 200, {"cache-control": "no-store"}, CONTENT_TYPE)
+
+
+@route("GET", "/.well-known/hanse", PUBLIC, "The node, its keys, its protocols and their addresses.")
+async def node(call: Call) -> Response:
+    served = call.node
+    return document(
+        {
+            "schema": "hanse.node/1",
+            "mesh": served.mesh,
+            "version": __version__,
+            "domains": sorted(served.homes),
+            "keys": {name: public_jwk(home.key) for name, home in sorted(served.homes.items())},
+            "protocols": {"http": f"{call.api.address}/api/v1"},
+            "openapi": f"{call.api.address}/api/v1/openapi.json",
+            "state": "stopping" if call.api.stopping else "ready",
+        }
+    )
+
+
+@route("GET", "/status", "discover", "The products that you may discover, with their state and what waits.")
+async def status(call: Call) -> Response:
+    return document(await call.work(_status, call))
+
+
+def _status(call: Call) -> dict[str, Any]:
+    served, ask = call.node, call.ask()
+    waiting = [one for one, may in access.listed(served, call.principal).requests if may]
+    products: dict[str, dict[str, Any]] = {}
+    for home, facts in served.names.visible(ask):
+        publication = home.published()[facts.product]
+        if facts.id.major != publication.default_major or str(facts.product) in products:
+            continue
+        real = served.homes[facts.product.domain]
+        line = next(line for line in sorted(publication.lines) if line.major == facts.id.major)
+        owns = allowed(served, real, call.principal, Action.PUBLISH, facts.product)[0]
+        snapshot = publication.lines[line].snapshot
+        products[str(facts.product)] = {
+            "product": str(facts.product),
+            "address": address_of(facts, publication),
+            "version": str(publication.lines[line].version),
+            "status": facts.status,
+            "access": facts.access,
+            "sequence": publication.sequence,
+            "published_at": publication.at.isoformat(),
+            # counts and what waits are the owner's to know
+            "rows": sum(table.rows for table in snapshot.tables.values()) if owns else None,
+            "staged": bool(real.store.stages(facts.product)) if owns else None,
+            "waiting": sum(one.product == facts.product for one in waiting) if owns else None,
+        }
+    return {
+        "schema": "hanse.status/1",
+        "mesh": served.mesh,
+        "address": call.api.address,
+        "version": __version__,
+        "domains": sorted(served.homes),
+        "products": list(products.values()),
+    }

@@ -1,0 +1,148 @@
+"""The walk: plan, build, test, publish, and what follows a publication."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from starlette.responses import Response
+
+from hanse.governance.decision import Principal
+from hanse.names import ProductId
+from hanse.node.events import Event
+from hanse.node.node import Node
+from hanse.node.steps.build import build as build_step
+from hanse.node.steps.plan import plan as plan_step
+from hanse.node.steps.test import test as test_step
+from hanse.protocols.http.call import Call
+from hanse.protocols.http.errors import BadRequest
+from hanse.protocols.http.routes import MIB, route
+from hanse.protocols.http.routes.products import document
+from hanse.protocols.http.types import Members
+from hanse.spec.model import Project
+
+BUNDLE_BYTES = 24 * MIB  # 16 MiB of texts, and what JSON adds to them
+_FILES = 16 * MIB
+
+Progress = Callable[[Event], None]
+
+
+@route(
+    "POST",
+    "/plan",
+    "publish",
+    "Compare a project with what is published: what publish would change, and who is touched.",
+    body_bytes=BUNDLE_BYTES,
+    body=("files", "products", "allow_breaking", "request"),
+)
+async def plan(call: Call) -> Response:
+    body = await call.members()
+    files = _files(body)
+    products, breaking, request = body.products("products"), body.products("allow_breaking"), body.flag("request")
+    body.end()
+    return document(await call.work(_plan, call.node, call.principal, files, products, breaking, request))
+
+
+def _plan(
+    node: Node,
+    principal: Principal,
+    files: dict[str, str],
+    products: tuple[ProductId, ...],
+    breaking: tuple[ProductId, ...],
+    request: bool,
+) -> dict[str, Any]:
+    project, findings = read(files)
+    made = plan_step(
+        node,
+        project,
+        findings,
+        principal=principal,
+        products=products or None,
+        allow_breaking=frozenset(breaking),
+        request_access=request,
+    )
+    return made.as_json()
+
+
+@route(
+    "POST",
+    "/build",
+    "publish",
+    "Make the tables of products, in a stage that no reader sees; answers 202 with a run to follow.",
+    body_bytes=BUNDLE_BYTES,
+    body=("files", "products", "full", "since"),
+)
+async def build(call: Call) -> Response:
+    body = await call.members()
+    files, products, full = _files(body), body.products("products"), body.flag("full")
+    since = body.instant("since", start=True)
+    body.end()
+    node, principal = call.node, call.principal
+
+    def work(progress: Progress, cancelled: threading.Event) -> dict[str, Any]:
+        project = read(files)[0]
+        chosen = products or None
+        report = build_step(
+            node, project, chosen, principal=principal, full=full, since=since, progress=progress, cancelled=cancelled
+        )
+        return report.as_json()
+
+    return started(call, "build", work)
+
+
+@route(
+    "POST",
+    "/test",
+    "publish",
+    "Test products against their contracts, as staged or else as published; answers 202 with a run to follow.",
+    body_bytes=BUNDLE_BYTES,
+    body=("files", "products", "strict", "only", "published"),
+)
+async def test(call: Call) -> Response:
+    body = await call.members()
+    files, products, strict = _files(body), body.products("products"), body.flag("strict")
+    only, published = body.texts("only"), body.flag("published")
+    body.end()
+    node, principal = call.node, call.principal
+
+    def work(progress: Progress, cancelled: threading.Event) -> dict[str, Any]:
+        report = test_step(
+            node,
+            read(files)[0],
+            products or None,
+            principal=principal,
+            stage=not published,
+            strict=strict,
+            only=only,
+            progress=progress,
+            cancelled=cancelled,
+        )
+        return report.as_json()
+
+    return started(call, "test", work)
+
+
+def read(files: dict[str, str]) -> tuple[Project, list[Any]]:
+    """The project of `files`, with every finding."""
+    from hanse.spec.project import project
+
+    return project(files)
+
+
+def started(call: Call, verb: str, work: Callable[[Progress, threading.Event], dict[str, Any]]) -> Response:
+    """Start a run; 202 with where to follow it."""
+    run = call.node.runs.start(verb, call.principal, work)
+    told = {"schema": "hanse.run/1", "run": run}
+    response = document(told, 202)
+    response.headers["location"] = f"/api/v1/runs/{run}"
+    return response
+
+
+def _files(body: Members) -> dict[str, str]:
+    files = body.files("files")
+    if not files:
+        raise BadRequest("the body lacks 'files', the project's texts by path")
+    if sum(len(path) + len(text) for path, text in files.items()) > _FILES:
+        raise BadRequest("the texts exceed 16 MiB")
+    return files
