@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hanse.governance.decide import decide
 from hanse.governance.decision import Clear, Decision, Principal, Request
 from hanse.names import PortLine
 from hanse.node.facts import facts_of_line
+from hanse.node.permission import governing
 from hanse.spec.model import Contract, ProductFiles, Project
 
 if TYPE_CHECKING:
@@ -35,19 +36,26 @@ def visible(
     """Of `samples`, what the viewer's own decision on the table shows: whole rows, clear columns only."""
     if not samples:
         return {}
-    domain = project.domains.get(line.product.domain)
     request = Request(viewer, node.clock(), protocol="http")
-    decisions = {
-        facts.id.table: decide(request, facts, home.grants(line.product), home.policies())
-        for facts in facts_of_line(files.product, line, contract, domain.team if domain else "")
-    }
+    domain = governing(node, line.product.domain, project)
+    candidate = facts_of_line(files.product, line, contract, domain.team if domain else "")
+    known = [facts for facts in home.facts(line.product) if facts.id.major == line.major]
+    grants, policies = home.grants(line.product), home.policies()
     shown = {}
     for id, sample in samples.items():
-        decision = decisions.get(str(id).partition(".")[0])
-        if decision is None or not decision.allowed or decision.rows:
+        table = str(id).partition(".")[0]
+        # a file that is not published yet cannot lower what its columns are: both states have to show them
+        decisions = [
+            decide(request, facts, grants, policies) for facts in (*candidate, *known) if facts.id.table == table
+        ]
+        if not decisions or not all(decision.allowed and not decision.rows for decision in decisions):
             continue
-        values = sample["values"] if all(is_clear(decision, c) for c in sample["columns"]) else []
-        keys = sample["keys"] if all(is_clear(decision, c) for c in sample["keyColumns"]) else []
+
+        def clear(columns: Collection[str], decisions: Collection[Decision] = decisions) -> bool:
+            return all(is_clear(decision, column) for decision in decisions for column in columns)
+
+        values = sample["values"] if clear(sample["columns"]) else []
+        keys = sample["keys"] if clear(sample["keyColumns"]) else []
         if values or keys:
             shown[id] = {**sample, "values": values, "keys": keys}
     return shown

@@ -16,6 +16,7 @@ from hanse.names import PortLine, ProductId, nearest
 from hanse.node.contract_tests.others import Others, relation
 from hanse.node.contract_tests.samples import visible
 from hanse.node.events import Event
+from hanse.node.permission import allowed
 from hanse.spec.model import Contract, ProductFiles, Project
 
 if TYPE_CHECKING:
@@ -159,23 +160,11 @@ def _chosen(node: Node, project: Project, products: Collection[ProductId] | None
 
 
 def _permitted(node: Node, project: Project, home: Home, product: ProductId, principal: Principal) -> None:
-    from hanse.governance.decide import permits
-
-    allowed, because = "build" in principal.scopes, "the token has no scope build"
-    if allowed:
-        domain = project.domains.get(product.domain)
-        allowed, because = permits(
-            principal,
-            Action.PUBLISH,
-            domain=product.domain,
-            product=product.name,
-            owner_team=domain.team if domain else "",
-            access=project.products[product].product.access.value,
-            roles=domain.members.get(principal.name, ()) if domain else (),
-            policies=home.policies(),
-            at=node.clock(),
-        )
-    if not allowed:
+    access = project.products[product].product.access.value
+    may, because = "build" in principal.scopes, "the token has no scope build"
+    if may:
+        may, because = allowed(node, home, principal, Action.PUBLISH, product, access=access, project=project)
+    if not may:
         raise NotTester(f"{principal.id} may not test {product}: {because}", mend="ask a member of its owner team")
 
 
