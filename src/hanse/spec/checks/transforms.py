@@ -1,0 +1,118 @@
+"""Transforms read what the input ports declare: no table without a port, no port without a use."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+
+from hanse.errors import Finding, Kind, Severity, code
+from hanse.names import ProductId, TableId, nearest
+from hanse.spec.lineage import Address, product_lineage, table_of
+from hanse.spec.model import ProductFiles, Project, Transform
+
+UNDECLARED = code(
+    "build.undeclared-input", Kind.INVALID, "A transform reads a table that no input port declares",
+    "Input ports are how owners, plans and lineage know who reads what; access is granted by them.",
+    "Add an input port with the contractId and version of what is read.",
+)  # fmt: skip
+UNUSED = code(
+    "build.unused-input", Kind.INVALID, "An input port is declared and nothing reads it",
+    "An input port asks an owner for access and makes the product depend on another; without use it does both for "
+    "nothing.",
+    "Remove the input port, or read it.",
+)  # fmt: skip
+UNPINNED = code(
+    "build.unpinned-input", Kind.INVALID, "A transform reads a table without its major",
+    "An unpinned address follows the owner's default; a build pins the major, as its input port does.",
+    "Write the pinned address, such as sales.orders_v1.lines.",
+)  # fmt: skip
+UNKNOWN = code(
+    "build.unknown-input", Kind.INVALID, "A transform reads a table that nobody promises",
+    "A transform reads the sources of its build.yaml and tables of products.",
+    "Mend the address; the message names those most like it.",
+)  # fmt: skip
+UNREADABLE = code(
+    "build.unreadable-sql", Kind.INVALID, "It cannot be told what a transform reads",
+    "The SQL could not be taken apart, so its inputs cannot be compared with the input ports; every column of the "
+    "table counts as made of all inputs.",
+    "Write the statement as one SELECT.",
+)  # fmt: skip
+
+
+def transform_findings(project: Project, files: ProductFiles) -> Iterator[Finding]:
+    """Compare what the transforms of a product read with its input ports."""
+    build = files.build
+    assert build is not None
+    id = files.product.id
+    sources = {source.name.lower() for source in build.sources}
+    known = {contract.id for other in project.products.values() for contract in other.contracts.values()}
+    declared = {port.contract_id: port for port in files.product.inputs if port.contract_id in known}
+    outside = any(port.contract_id not in known for port in files.product.inputs)
+    read: set[str] = set()
+    certain = True
+    lineages = product_lineage(project, id)
+    for transform in build.transforms:
+        lineage = lineages.get(TableId(id, transform.major, transform.table))
+        if lineage is None:
+            continue
+        if not lineage.tables and transform.language == "sql" and not lineage.columns:
+            certain = False
+            yield _told(transform, UNREADABLE, "what it reads cannot be told", "write one SELECT", Severity.WARNING)
+        for address in sorted(lineage.tables):
+            if len(address) == 1:
+                if address[0] not in sources:
+                    near = nearest(address[0], sources)
+                    mend = f"write {' or '.join(near)}" if near else f"add sources: {{{address[0]}: …}} to build.yaml"
+                    yield _told(transform, UNKNOWN, f"there is no source {address[0][:63]!r}", mend)
+                continue
+            yield from _input(project, id, transform, address, declared, outside, read)
+    for contract_id, port in declared.items():
+        if certain and contract_id not in read:
+            message = f"no transform reads input port {port.name[:63]!a} (contract {contract_id!r})"
+            yield Finding.at(port.place, UNUSED, message, mend="remove it, or read it")
+
+
+def _input(
+    project: Project,
+    id: ProductId,
+    transform: Transform,
+    address: Address,
+    declared: Container[str | None],
+    outside: bool,
+    read: set[str],
+) -> Iterator[Finding]:
+    dotted = ".".join(address)
+    table = table_of(project, address)
+    known = {f"{f.product.id.sql}_v{line.major}" for f in project.products.values() for line in f.contracts}
+    if table is not None:
+        contract = next(
+            contract
+            for line, contract in project.products[table.product].contracts.items()
+            if line.major == table.major and contract.table(table.table) is not None
+        )
+        read.add(contract.id)
+        if not address[1].endswith(f"_v{table.major}"):
+            pinned = ".".join((address[0], f"{address[1]}_v{table.major}", *address[2:]))
+            yield _told(transform, UNPINNED, f"{dotted[:200]} names no major", f"write {pinned}")
+        elif table.product != id and contract.id not in declared:
+            port = f"{{name: {table.product.name}, contractId: {contract.id}, version: {contract.version}}}"
+            yield _told(
+                transform, UNDECLARED, f"{dotted[:200]} is read, but no input port declares it",
+                f"add to inputPorts: {port}",
+            )  # fmt: skip
+        return
+    product = ".".join(address[:2])
+    if product in known:
+        name, _, major = address[1].rpartition("_v")
+        other = project.products[ProductId(address[0], name)]
+        read.update(contract.id for line, contract in other.contracts.items() if line.major == int(major))
+        names = [t.table for t in other.tables if t.major == int(major)]
+        near = nearest(address[-1], names) or names
+        yield _told(transform, UNKNOWN, f"{product} has no table {address[-1][:63]!r}", f"write {' or '.join(near)}")
+    elif not outside:
+        near = nearest(product, known)
+        mend = f"write {' or '.join(near)}" if near else "add an input port for it"
+        yield _told(transform, UNDECLARED, f"{dotted[:200]} is neither in the project nor an input port", mend)
+
+
+def _told(transform: Transform, slug: str, message: str, mend: str, severity: Severity = Severity.ERROR) -> Finding:
+    return Finding.at(transform.place, slug, f"{transform.file}: {message}", mend=mend, severity=severity)
