@@ -107,8 +107,8 @@ def test_other_readers_of_iceberg_see_the_same_rows(world: World) -> None:
 
     types: dict[str, Type] = {"a": INT, "u": Scalar("uuid"), "st": Struct((Field("x", INT),)), "m": MapOf(TEXT, INT)}
     snapshot = world.stage("select 1 a, uuid() u, {'x': 3} st, map {'k': 4} m", table(**types))
-    assert storage.follow_main(world.catalog, snapshot)
-    assert not storage.follow_main(world.catalog, snapshot)
+    assert storage.follow_main(world.warehouse, world.catalog, snapshot)
+    assert not storage.follow_main(world.warehouse, world.catalog, snapshot)
     with opened(world.catalog, world.warehouse) as iceberg:
         held = iceberg.load_table(snapshot.iceberg_table)
         assert held.current_snapshot().snapshot_id == snapshot.snapshot_id
@@ -221,14 +221,14 @@ def test_a_home_moves_with_its_folder(world: World, tmp_path: Path) -> None:
     assert moved.rows(first) == [(1, "a"), (2, "a")]
     second = moved.stage("select 2 k, 'b' v", promised, base=first, mode="upsert", keys=("k",))
     assert moved.rows(second) == [(1, "a"), (2, "b")]
-    assert storage.follow_main(moved.catalog, second)
+    assert storage.follow_main(moved.warehouse, moved.catalog, second)
     assert not world.warehouse.exists()
 
 
 def test_a_sweep_takes_what_nothing_names_after_its_grace(world: World) -> None:
     promised = table(k=INT)
     published = world.stage("select 1 k", promised)
-    storage.follow_main(world.catalog, published)
+    storage.follow_main(world.warehouse, world.catalog, published)
     abandoned = world.stage("select 2 k", promised, base=published, branch="b2")
     stray = (world.warehouse / abandoned.files[0].path).parent / "stray.parquet"
     stray.write_bytes(b"half")

@@ -11,7 +11,7 @@ SCHEMAS = {ORDERS: ["id", "Email", "x"]}
 
 KNOWN = [
     ("SELECT * FROM s.o_v1.o", {"id": {"id"}, "email": {"Email"}, "x": {"x"}}),
-    ("WITH o AS (SELECT id FROM s.o_v1.o) SELECT o.id + 1 AS i, count(*) AS c, 5 AS k FROM o", {"i": {"id"}, "c": set(), "k": set()}),
+    ("WITH o AS (SELECT id FROM s.o_v1.o) SELECT o.id + 1 AS i, count(*) AS c FROM o", {"i": {"id"}, "c": set()}),
     ("SELECT (SELECT max(\"Email\") FROM s.o_v1.o) AS m, id FROM s.o_v1.o p", {"m": {"Email"}, "id": {"id"}}),
     ("SELECT s.o_v1.o.id FROM s.o_v1.o", {"id": {"id"}}),
     ("FROM S.O_V1.O SELECT ID", {"id": {"id"}}),

@@ -20,13 +20,13 @@ class Swept:
     size: int  # bytes
 
 
-def follow_main(catalog: Path, snapshot: TableSnapshot, warehouse: Path | None = None) -> bool:
+def follow_main(warehouse: Path, catalog: Path, snapshot: TableSnapshot) -> bool:
     """Move Iceberg's `main` to `snapshot`; idempotent, True when it moved. Nobody asks Iceberg who is current."""
     from pyiceberg.table.update import SetCurrentSchemaUpdate, SetSnapshotRefUpdate
 
     from hanse.engine.storage.catalogue import opened
 
-    with opened(catalog.absolute(), (warehouse or catalog.parent / "warehouse").absolute()) as iceberg:
+    with opened(catalog.absolute(), warehouse.absolute()) as iceberg:
         held = iceberg.load_table(snapshot.iceberg_table)
         main = held.metadata.refs.get("main")
         if main is not None and main.snapshot_id == snapshot.snapshot_id:

@@ -1,0 +1,326 @@
+"""One table of a build: what it would be made of, whether that changed, and the making."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from hanse.engine import storage
+from hanse.engine.gate import Gated, Reference
+from hanse.engine.relations.inputs import Input, SourceInput
+from hanse.engine.settings import MIB, Limits
+from hanse.engine.snapshot import TableSnapshot
+from hanse.engine.sources import Scan, SourceUnreadable, reader
+from hanse.errors import HanseError, Kind
+from hanse.governance.decide import fingerprint as decision_fingerprint
+from hanse.names import PortLine, TableId, literal, nearest, quote
+from hanse.node.builds.fingerprint import table_fingerprint
+from hanse.node.builds.inputs import Inputs, refuse_governed
+from hanse.node.builds.record import recorded
+from hanse.node.builds.stream import BuildCancelled, read
+from hanse.spec.checks.transforms import UNKNOWN
+from hanse.spec.lineage import Lineage
+from hanse.spec.model import ProductFiles, Source, Table, Transform
+from hanse.spec.types import Scalar
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from hanse.node.home import Home
+    from hanse.node.node import Node
+
+_BUILD_SECONDS = 3600.0
+_STALL_SECONDS = 600.0  # a slow disk is not a slow reader
+_LIMITS = {"wall_seconds", "cpu_seconds", "memory_mib"}
+
+
+class UnknownInput(HanseError):
+    kind = Kind.INVALID
+    code = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A table to build: where its files are described and which home takes it."""
+
+    table: TableId
+    line: PortLine
+    files: ProductFiles
+    promised: Table
+    transform: Transform
+    home: Home
+    folder: Path  # the product's folder on this node: relative paths of sources start here
+    lineage: Lineage | None  # of sqlglot; for the fingerprint and for classes, never for security
+    base: TableSnapshot | None  # what is published of it
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A task whose inputs are resolved and decided."""
+
+    task: Task
+    tables: Mapping[tuple[str, ...], Input]
+    sources: Mapping[str, Scan]
+    fingerprint: str
+
+
+@dataclass(slots=True)
+class Builder:
+    """Builds tables, each in a thread of its own."""
+
+    node: Node
+    inputs: Inputs
+    cancelled: Event
+    full: bool = False
+    since: datetime | None = None
+
+    def prepare(self, task: Task) -> Prepared:
+        """Resolve and decide the inputs that the lineage knows, and say what the table would be made of."""
+        known = {source.name.lower(): source for source in (task.files.build.sources if task.files.build else ())}
+        tables: dict[tuple[str, ...], Input] = {}
+        sources: dict[str, Scan] = {}
+        marks: dict[str, str] = {}
+        for address in sorted(task.lineage.tables if task.lineage is not None else ()):
+            if len(address) == 1:
+                source = self._source(known, address[0], task)
+                sources[source.name.lower()] = self._scan(source, task)
+                marks[source.name] = self._mark(source, task)
+            else:
+                lowered = tuple(part.lower() for part in address)
+                named = Reference(lowered, called=lowered)
+                tables[lowered] = self.inputs.of(named, task.table.product, task.transform)
+        seen = {
+            ".".join(address): f"{given.snapshot.snapshot_id}/{decision_fingerprint(given.decision)}"
+            for address, given in tables.items()
+        }
+        limits = dict(task.files.build.limits) if task.files.build else {}
+        mark = table_fingerprint(task.transform, task.promised, seen, marks, limits)
+        return Prepared(task, tables, sources, mark)
+
+    def build(self, prepared: Prepared, branch: str) -> TableSnapshot:
+        """Run the transform as its product and stage what it gives; raises what stopped it, leaving nothing behind."""
+        task = prepared.task
+        if task.transform.language == "python":
+            return self._python(prepared, branch)
+        mode, since = self._mode(task)
+        gated = self._gated(task.transform.code)
+        given = self._given(gated, prepared)
+        self._refuse_governed(task, given, gated.identifiers)
+        if mode == "append" and since is not None and task.transform.time_column is not None:
+            # the gated text is one statement without an end mark: it can stand in a subquery
+            gated = self._gated(_at_or_after(gated.sql, task, since))
+        used = [(one, gated.identifiers) for one in given if isinstance(one, Input)]
+        try:
+            with recorded(self.node, task.table, used) as outcome:
+                snapshot = self._stage(task, self._read(gated, given, task), branch, mode, since)
+                outcome.rows = snapshot.rows
+                return snapshot
+        except HanseError as error:
+            _tell_source(error, [one for one in given if isinstance(one, SourceInput)], task)
+            raise
+
+    def _python(self, prepared: Prepared, branch: str) -> TableSnapshot:
+        from hanse.engine import transforms
+
+        task, transform = prepared.task, prepared.task.transform
+        mode, since = self._mode(task)
+        opened: dict[str, Callable[[], pa.RecordBatchReader]] = {}
+        used: list[tuple[Input, frozenset[str] | None]] = []
+        for name, columns in transform.inputs.items():
+            address = transform.origins.get(name, name).lower().split(".")
+            shown = ", ".join(quote(column) for column in columns) or "*"
+            gated = self._gated(f"SELECT {shown} FROM {'.'.join(quote(part) for part in address)}")
+            given = self._given(gated, prepared)
+            words = frozenset(column.lower() for column in columns) if columns else None
+            self._refuse_governed(task, given, words)
+            used += [(one, words) for one in given if isinstance(one, Input)]
+            opened[name] = partial(self._read, gated, given, task)
+        limits = _limits(task)
+        bounds = transforms.TransformLimits(
+            wall_seconds=float(limits.get("wall_seconds", transforms.TransformLimits().wall_seconds)),
+            cpu_seconds=int(limits.get("cpu_seconds", transforms.TransformLimits().cpu_seconds)),
+            memory_bytes=int(limits["memory_mib"]) * MIB
+            if "memory_mib" in limits
+            else transforms.TransformLimits().memory_bytes,
+        )
+        run = transforms.PythonTransform(
+            str(task.table),
+            f"{task.files.product.id}/{transform.file}",
+            transform.function or task.table.table,
+            transform.code,
+            trusted=task.table.product.domain in self.node.settings.trust_code,
+        )
+        try:
+            with (
+                recorded(self.node, task.table, used) as outcome,
+                transforms.run(run, opened, bounds, cancelled=self.cancelled.is_set) as made,
+            ):
+                snapshot = self._stage(task, made, branch, mode, since)
+                outcome.rows = snapshot.rows
+                return snapshot
+        except InterruptedError:
+            raise BuildCancelled from None
+
+    def _mode(self, task: Task) -> tuple[str, datetime | date | None]:
+        """How the table is written, and from which time on."""
+        transform = task.transform
+        if self.full or transform.mode == "full" or task.base is None or _must_be_whole(task.promised, task.base):
+            return "full", None
+        if transform.by == "key":
+            return "upsert", None
+        assert transform.time_column is not None
+        since: datetime | date | None = self.since
+        if since is None:
+            newest = storage.latest(task.home.warehouse, task.base, transform.time_column)
+            if newest is None:
+                return "full", None
+            since = newest - timedelta(seconds=transform.late_seconds)
+        return "append", _fitting(since, task.promised, transform.time_column)
+
+    def _stage(
+        self, task: Task, batches: pa.RecordBatchReader, branch: str, mode: str, since: datetime | date | None
+    ) -> TableSnapshot:
+        import pyarrow as pa
+
+        def watched() -> Iterator[Any]:
+            for batch in batches:
+                if self.cancelled.is_set():
+                    raise BuildCancelled
+                yield batch
+            self.node.settings.failpoints.reach("P3")
+
+        return storage.stage(
+            task.home.warehouse,
+            task.home.catalog,
+            task.table,
+            task.promised,
+            task.line.port,
+            pa.RecordBatchReader.from_batches(batches.schema, watched()),
+            base=task.base,
+            mode=mode,
+            keys=task.promised.primary_key,
+            time_column=task.transform.time_column,
+            since=since,
+            branch=branch,
+        )
+
+    def _gated(self, sql: str) -> Gated:
+        from hanse.engine import gate
+
+        return gate.check(sql)
+
+    def _given(self, gated: Gated, prepared: Prepared) -> list[Input | SourceInput]:
+        """One input for each table that the gate found: it, not the lineage, knows what a statement reads."""
+        task = prepared.task
+        known = {source.name.lower(): source for source in (task.files.build.sources if task.files.build else ())}
+        given: list[Input | SourceInput] = []
+        for reference in gated.references:
+            if len(reference.parts) == 1:
+                name = reference.parts[0]
+                scan = prepared.sources.get(name) or self._scan(self._source(known, name, task), task)
+                given.append(SourceInput(name, scan.scan, scan.files))
+                continue
+            found = prepared.tables.get(reference.parts)
+            if found is None or found.name != reference.called:
+                found = self.inputs.of(reference, task.table.product, task.transform)
+            given.append(found)
+        return given
+
+    def _read(self, gated: Gated, given: list[Input | SourceInput], task: Task) -> pa.RecordBatchReader:
+        limits = _limits(task)
+        bounds = Limits(
+            wall_seconds=float(limits.get("wall_seconds", _BUILD_SECONDS)),
+            memory_bytes=int(limits["memory_mib"]) * MIB if "memory_mib" in limits else Limits().memory_bytes,
+            stall_seconds=_STALL_SECONDS,
+        )
+        caller = f"product:{task.table.product}"
+        reader: pa.RecordBatchReader = read(self.node.engine, gated, given, bounds, caller, self.cancelled)
+        return reader
+
+    def _refuse_governed(self, task: Task, given: list[Input | SourceInput], used: frozenset[str] | None) -> None:
+        accepted = task.files.build.accept_governed if task.files.build else frozenset()
+        for one in given:
+            if isinstance(one, Input):
+                refuse_governed(one, used, task.transform, accepted)
+
+    def _source(self, known: Mapping[str, Source], name: str, task: Task) -> Source:
+        source = known.get(name.lower())
+        if source is None:
+            near = nearest(name, known)
+            raise UnknownInput(
+                f"{task.transform.file}: {name!r} is no source of build.yaml",
+                where=str(task.transform.place),
+                mend=f"did you mean {', '.join(near)}?" if near else f"add sources: {{{name}: …}} to build.yaml",
+            )
+        return source
+
+    def _scan(self, source: Source, task: Task) -> Scan:
+        return reader(source).scan(source, self.node.settings.roots, task.folder)
+
+    def _mark(self, source: Source, task: Task) -> str:
+        return reader(source).fingerprint(source, self.node.settings.roots, task.folder)
+
+
+def _limits(task: Task) -> Mapping[str, Any]:
+    stated = task.files.build.limits if task.files.build else {}
+    return {name: value for name, value in stated.items() if name in _LIMITS and isinstance(value, int | float)}
+
+
+def _must_be_whole(promised: Table, base: TableSnapshot) -> bool:
+    """Whether an increment cannot do: a required column is new, or a column became another type."""
+    held = {column.name.lower(): column.type for column in base.columns}
+    for column in promised.columns:
+        before = held.get(column.name.lower())
+        if (before is None and column.required) or (before is not None and before != column.type):
+            return True
+    return False
+
+
+def _fitting(since: datetime | date, promised: Table, time_column: str) -> datetime | date:
+    """`since` in the column's own type: a date, a time without zone (UTC), or with one."""
+    column = promised.column(time_column)
+    if column is not None and column.type == Scalar("date"):
+        return since.date() if isinstance(since, datetime) else since
+    moment = since if isinstance(since, datetime) else datetime(since.year, since.month, since.day, tzinfo=UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    zoned = column is not None and column.type == Scalar("timestamptz")
+    return moment if zoned else moment.replace(tzinfo=None)
+
+
+def _at_or_after(sql: str, task: Task, since: datetime | date) -> str:
+    column = task.promised.column(task.transform.time_column or "")
+    assert column is not None
+    text = since.isoformat(" ") if isinstance(since, datetime) else since.isoformat()
+    bound = f"CAST({literal(text)} AS {column.type.sql})"
+    return f"SELECT * FROM (\n{sql}\n) AS made WHERE {quote(column.name)} >= {bound}"
+
+
+def _tell_source(error: HanseError, sources: list[SourceInput], task: Task) -> None:
+    """Raise `SourceUnreadable` when one of the sources is what failed: read alone, by this process, for its place."""
+    import re
+
+    import duckdb
+
+    if not error.code.startswith("query."):
+        return
+    for source in sources:
+        try:
+            with duckdb.connect(config={"memory_limit": "512MB", "threads": "1"}) as engine:
+                engine.execute(f"SELECT count(COLUMNS(*)) FROM {source.scan}").fetchall()
+        except duckdb.Error as found:
+            text = str(found)
+            line = re.search(r"Line: (\d+)|record/value (\d+)|line (\d+)", text)
+            file = next((path for path in source.files if str(path) in text), source.files[0])
+            column = re.search(r'converting column "([^"\n]{1,80})"', text)
+            place = f"{file.name}:{next(g for g in line.groups() if g)}" if line else file.name
+            detail = f"column {column[1]!r} does not hold what it is said to hold" if column else "it is damaged"
+            raise SourceUnreadable(
+                f"source {source.name!r}: {place} cannot be read: {detail}",
+                where=str(task.transform.place),
+                mend="mend the file there, or state its format, types or null words in build.yaml",
+            ) from error
