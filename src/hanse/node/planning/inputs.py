@@ -1,0 +1,114 @@
+"""The inputs of a product: who makes them, whether the product may read them, and how to ask when it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hanse.errors import Finding, Kind, code
+from hanse.governance.decide import decide
+from hanse.governance.decision import Request, TableFacts
+from hanse.names import PortLine, ProductId
+from hanse.node.facts import facts_of_line
+from hanse.node.planning.value import Need
+from hanse.spec.model import ProductFiles, Project
+
+if TYPE_CHECKING:
+    from hanse.node.node import Node
+
+UNKNOWN = code(
+    "ref.unknown-contract",
+    Kind.INVALID,
+    "An input names a contract that nobody offers",
+    "An input port names the id of the contract of one port line; it must be published here or be in the project.",
+    "Correct contractId; hanse show PRODUCT --contract prints the id of a contract.",
+)
+OTHER_MAJOR = code(
+    "ref.other-major",
+    Kind.INVALID,
+    "An input pins another major than its contract has",
+    "The major of an input port's version is the pin; a contract serves one major.",
+    "Name the contract of the major that is wanted.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A port line by its contract's id: published on this node, or of the project only."""
+
+    line: PortLine
+    published: bool
+
+
+def offers(node: Node, project: Project) -> Mapping[str, Offer]:
+    """Every contract that may be read here, by id; what is published counts before what is only described."""
+    found = {
+        contract.id: Offer(line, False)
+        for files in project.products.values()
+        for line, contract in files.contracts.items()
+    }
+    for home in node.homes.values():
+        for published in home.published().values():
+            found |= {one.contract.id: Offer(line, True) for line, one in published.lines.items()}
+    return found
+
+
+def inputs(
+    node: Node, project: Project, files: ProductFiles, offered: Mapping[str, Offer]
+) -> tuple[list[Finding], list[Need]]:
+    """What is wrong with the inputs of a product, and which of them it may not read yet."""
+    findings: list[Finding] = []
+    needs: dict[ProductId, Need] = {}
+    reader = files.product.id
+    for port in files.product.inputs:
+        if port.contract_id is None:
+            continue
+        offer = offered.get(port.contract_id)
+        if offer is None:
+            message = f"input port {port.name}: no product offers contract {port.contract_id}"
+            findings.append(Finding.at(port.place, UNKNOWN, message, mend="correct contractId, or publish its product"))
+            continue
+        if port.version is not None and port.version.major != offer.line.major:
+            message = (
+                f"input port {port.name} pins major {port.version.major}, {port.contract_id} has {offer.line.major}"
+            )
+            findings.append(Finding.at(port.place, OTHER_MAJOR, message, mend=f"version: {offer.line.major}.0.0"))
+            continue
+        need = _need(node, project, reader, offer)
+        if need is not None:
+            needs.setdefault(offer.line.product, need)
+    return findings, list(needs.values())
+
+
+def _need(node: Node, project: Project, reader: ProductId, offer: Offer) -> Need | None:
+    product = offer.line.product
+    home = node.find(product.domain)
+    if home is None or product.domain == reader.domain:
+        return None
+    if offer.published:
+        facts: Sequence[TableFacts] = [one for one in home.facts(product) if one.id.major == offer.line.major]
+    else:
+        facts = _described(node, project, offer.line)
+    request = Request(node.product_principal(reader), node.clock(), protocol="build")
+    grants, policies = home.grants(product), home.policies()
+    refused = next((d for one in facts if not (d := decide(request, one, grants, policies)).allowed), None)
+    if refused is None:
+        return None
+    waiting = next(
+        (
+            one.id
+            for one in home.agreements.requests("waiting")
+            if one.product == product and one.whom == f"product:{reader}"
+        ),
+        None,
+    )
+    command = f'hanse access request {product} --for {reader} --purpose … --why "…"'
+    because = refused.because if offer.published else f"{refused.because}, and it is not published yet"
+    return Need(str(reader), str(product), because, command, waiting)
+
+
+def _described(node: Node, project: Project, line: PortLine) -> Sequence[TableFacts]:
+    files = project.products[line.product]
+    domain = node.domain(line.product.domain) or project.domains.get(line.product.domain)
+    return facts_of_line(files.product, line, files.contracts[line], domain.team if domain else "")
