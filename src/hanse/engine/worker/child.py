@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -43,7 +44,8 @@ def query(sock: socket.socket, request: dict[str, Any], parent: int) -> None:
         except (OSError, Closed):
             return
         except BaseException as error:
-            sock.sendall(message(Frame.ERROR, {"class": type(error).__name__, "text": str(error)[:2000]}))
+            name = error.name if isinstance(error, BrokeOff) else type(error).__name__
+            sock.sendall(message(Frame.ERROR, {"class": name, "text": str(error)[:2000]}))
             return
 
 
@@ -108,7 +110,7 @@ def _run(connection: Any, asked: dict[str, Any], sock: socket.socket) -> None:
     send(sock, Frame.SCHEMA, schema.serialize())
     most, sent, rows = asked["reply_bytes"], 0, 0
     wanted = asked["rows"]
-    for batch in batches:
+    for batch in _each(batches):
         if wanted is not None:
             batch = batch.slice(0, wanted - rows)
         if batch.num_rows:
@@ -132,6 +134,23 @@ def _send(sock: socket.socket, batch: Any, sent: int, most: int) -> int:
         raise ReplyTooLarge(str(most))
     send(sock, Frame.BATCH, body)
     return sent
+
+
+def _each(batches: Any) -> Iterator[Any]:
+    try:
+        yield from batches
+    except OSError as error:
+        # Arrow's stream turns whatever the engine raised into an OSError, as if the socket had failed
+        raise BrokeOff(str(error)) from None
+
+
+class BrokeOff(Exception):
+    """The engine failed after the first batch; `name` is the class that it would have raised before."""
+
+    @property
+    def name(self) -> str:
+        words, found, _ = str(self).partition(" Error: ")
+        return "".join(word[:1].upper() + word[1:] for word in words.split()) + "Exception" if found else ""
 
 
 class ReplyTooLarge(Exception):
