@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,18 +15,21 @@ from hanse.governance.decide import decide
 from hanse.governance.decision import Decision, Principal, Request, TableFacts
 from hanse.names import ProductId
 from hanse.node.contract_tests.samples import is_clear
-from hanse.spec.model import Contract
+from hanse.spec.model import Contract, Project
 
 if TYPE_CHECKING:
     from hanse.node.home import Home
     from hanse.node.node import Node
 
+_PINNED = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)_v([0-9]+)", re.ASCII)
+
 
 class Others:
     """Tables of other contracts, read as the product that is tested: decided, recorded, or not run with the reason."""
 
-    def __init__(self, node: Node, product: ProductId) -> None:
+    def __init__(self, node: Node, project: Project, product: ProductId) -> None:
         self._node = node
+        self._project = project
         self._product = product
         self._entries: list[tuple[Home, str]] = []
 
@@ -46,29 +51,42 @@ class Others:
                     key = (relationship.to_contract, relationship.to_table)
                     used.setdefault(key, set()).update(relationship.to_columns)
         for (id, name), columns in used.items():
-            found[id, name] = self._one(id, name, columns)
+            found[id, name] = self._one(contract, id, name, columns)
         return found
 
-    def _one(self, contract_id: str, table: str, columns: set[str]) -> Relation | Missing:
+    def _one(self, contract: Contract, named: str, table: str, columns: set[str]) -> Relation | Missing:
+        at = self._line(contract, named)
+        home = self._node.find(at[0].domain) if at is not None else None
+        published = home.published().get(at[0]) if home is not None and at is not None else None
+        if at is None or home is None or published is None:
+            return Missing(f"{named} is not published here", absent=False)
+        product, major = at
+        facts = next((f for f in home.facts(product) if f.id.major == major and f.id.table == table), None)
+        state = next((state for line, state in published.lines.items() if line.major == major), None)
+        snapshot = state.snapshot.tables.get(table) if state is not None else None
+        if facts is None or snapshot is None:
+            return Missing(f"{named} is not published here", absent=False)
         principal = self._node.product_principal(self._product)
-        for home in self._node.homes.values():
-            for product, published in home.published().items():
-                for line, state in published.lines.items():
-                    if state.contract.id != contract_id:
-                        continue
-                    facts = next(
-                        (f for f in home.facts(product) if f.id.major == line.major and f.id.table == table), None
-                    )
-                    snapshot = state.snapshot.tables.get(table)
-                    if facts is None or snapshot is None:
-                        return Missing(f"{product}@{line.major} publishes no table {table}", absent=False)
-                    request = Request(principal, self._node.clock(), protocol="test")
-                    decision = decide(request, facts, home.grants(product), home.policies())
-                    if (reason := _refused(decision, columns, product, self._product)) is not None:
-                        return Missing(reason, absent=False)
-                    self._record(home, principal, facts, snapshot, decision, columns)
-                    return relation(snapshot, home.warehouse)
-        return Missing(f"the contract {contract_id} is not published here", absent=False)
+        request = Request(principal, self._node.clock(), protocol="test")
+        decision = decide(request, facts, home.grants(product), home.policies())
+        if not decision.allowed and not decision.discoverable:
+            # told in the same words as what does not exist
+            return Missing(f"{named} is not published here", absent=False)
+        if (reason := _refused(decision, columns, product, self._product)) is not None:
+            return Missing(reason, absent=False)
+        self._record(home, principal, facts, snapshot, decision, columns)
+        return relation(snapshot, home.warehouse)
+
+    def _line(self, contract: Contract, named: str) -> tuple[ProductId, int] | None:
+        """The product and major that `named` means: a pinned address, a contract's id, or its file beside this one."""
+        if (pinned := _PINNED.fullmatch(named)) is not None:
+            return ProductId(pinned[1], pinned[2]), int(pinned[3])
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(contract.place.file), named))
+        for product, files in self._project.products.items():
+            for line, other in files.contracts.items():
+                if named == other.id or path == other.place.file:
+                    return product, line.major
+        return None
 
     def _record(
         self,
@@ -105,10 +123,8 @@ class Others:
 
 
 def _refused(decision: Decision, columns: Collection[str], product: ProductId, reader: ProductId) -> str | None:
-    """Why a rule cannot look at `columns` whole, or None. What may not be discovered is as if it were not there."""
+    """Why a rule cannot look at `columns` whole, or None."""
     if not decision.allowed:
-        if not decision.discoverable:
-            return "what it refers to is not published here"
         ask = decision.mend or f"hanse access request {product} --for product:{reader}"
         return f"no grant: {reader} may not read {product} ({ask})"
     if decision.rows:

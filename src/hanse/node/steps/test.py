@@ -112,7 +112,7 @@ def test(
         _permitted(node, project, home, product, principal)
         for line, contract, snapshot, staged in _lines(home, files, stage):
             progress(Event("test.started", f"{line} …", {"line": str(line)}))
-            with Others(node, product) as others:
+            with Others(node, project, product) as others:
                 task = Task(
                     text=contract.text,
                     file=contract.place.file,
