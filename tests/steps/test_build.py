@@ -16,6 +16,7 @@ from hanse.engine.snapshot import TableSnapshot
 from hanse.errors import RejectedError, Severity
 from hanse.governance.decision import Action
 from hanse.names import PortLine, ProductId, TableId, Version
+from hanse.node import stages
 from hanse.node.builds.stream import BuildCancelled
 from hanse.node.home.values import LineRecord, Publication
 from hanse.node.permission import NotPermitted
@@ -250,6 +251,20 @@ def test_what_a_product_reads_of_others_is_in_their_audit(world: World) -> None:
         ("build", ["sales/orders"], "answered", 2)
     ]
     assert told[0]["tables"][0]["columns"] == ["customer", "amount"]
+
+
+def test_a_stage_carries_the_texts_that_describe_it(world: World) -> None:
+    build(world, "sales/orders")
+    home = world.node.homes["sales"]
+    found = stages.staged(home, ORDERS)
+    assert found is not None
+    assert found.lines[ORDERS_LINE].contract.id == "sales.orders.v1"
+    path = "sales/orders/orders.v1.odcs.yaml"
+    world.write(path, files()[path].replace("purpose: P.", "purpose: Another."))
+    assert states(build(world, "sales/orders")) == {"orders": "unchanged"}
+    again = stages.staged(home, ORDERS)
+    assert again is not None
+    assert again.lines[ORDERS_LINE].contract.description["purpose"] == "Another."
 
 
 def test_a_stranger_may_not_build(world: World) -> None:

@@ -98,7 +98,9 @@ def build(
     _work(builder, run, tasks, order, _edges(project, tasks), progress)
     if cancelled.is_set():
         raise BuildCancelled
-    stages = {line: stage for product in chosen for line, stage in _stage_lines(node, project.products[product], run)}
+    stages = {
+        line: stage for product in chosen for line, stage in _stage_lines(node, project, project.products[product], run)
+    }
     return BuildReport(tuple(run.told[table] for table in order), stages, tuple(_lowered(project, tasks, lineages)))
 
 
@@ -220,9 +222,10 @@ def _held(task: Task, fingerprint: str) -> TableSnapshot | None:
     return None
 
 
-def _stage_lines(node: Node, files: ProductFiles, run: _Run) -> list[tuple[PortLine, LineSnapshot]]:
+def _stage_lines(node: Node, project: Project, files: ProductFiles, run: _Run) -> list[tuple[PortLine, LineSnapshot]]:
     """Record each port line whose tables are all there as the stage of its product."""
     home = node.homes[files.product.id.domain]
+    bundle = home.store.put_texts(_texts(project, files))
     staged = []
     for line, contract in sorted(files.contracts.items()):
         ids = [TableId(line.product, line.major, table.name) for table in contract.tables]
@@ -233,11 +236,19 @@ def _stage_lines(node: Node, files: ProductFiles, run: _Run) -> list[tuple[PortL
             line_fingerprint((table.table, run.fingerprints[table]) for table in ids),
         )
         held = home.store.stage(line.product, line)
-        if held is None or held.snapshot != snapshot:
+        if held is None or held.snapshot != snapshot or held.bundle != bundle:
             mark = hashlib.sha256(snapshot.fingerprint.encode()).hexdigest()
-            home.store.put_stage(line.product, line, snapshot, mark, "")
+            home.store.put_stage(line.product, line, snapshot, mark, bundle)
         staged.append((line, snapshot))
     return staged
+
+
+def _texts(project: Project, files: ProductFiles) -> dict[str, str]:
+    """What describes a stage: the product's own files, with the words of the domain and the mesh around it."""
+    domain = files.product.id.domain
+    folder = files.product.place.file.rpartition("/")[0] + "/"
+    around = ("mesh.yaml", "domain.yaml", f"{domain}/domain.yaml")
+    return {path: text for path, text in project.files.items() if path in around or path.startswith(folder)}
 
 
 def _lowered(project: Project, tasks: Mapping[TableId, Task], lineages: Mapping[TableId, Lineage]) -> list[Finding]:
