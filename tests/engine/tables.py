@@ -50,7 +50,7 @@ def publish(home: Path, address: str, data: pa.Table, *, snapshot: int = 1) -> t
     domain, product, *rest = address.split(".")
     table = rest[0] if rest else product
     schema = pa.schema([f.with_metadata({b"PARQUET:field_id": str(i).encode()}) for i, f in enumerate(data.schema, 1)])
-    path = Path(domain) / product / table / f"{snapshot}.parquet"
+    path = Path(domain) / product / table / f"0-{snapshot}.parquet"  # schema 0, as the storage names its files
     (home / path).parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(data.cast(schema), home / path)
     raw = (home / path).read_bytes()
@@ -59,11 +59,7 @@ def publish(home: Path, address: str, data: pa.Table, *, snapshot: int = 1) -> t
     stored = TableSnapshot(table, f"{domain}.{product}.{table}", snapshot, 0, columns, (file,), data.num_rows)
     facts = TableFacts(
         TableId(ProductId(domain, product), 1, table),
-        tuple(
-            ColumnFacts((c.name, *below), type_, "internal")
-            for c in columns
-            for below, type_ in walk(c.type)
-        ),
+        tuple(ColumnFacts((c.name, *below), type_, "internal") for c in columns for below, type_ in walk(c.type)),
         "request",
         "active",
         f"team_{domain}",

@@ -27,6 +27,7 @@ class Answer:
         self.facts: dict[str, Any] = {}  # what the step adds: publications, policies, deprecations
         self._schema: Any = None
         self._on_end: list[Callable[[BaseException | None], Awaitable[None]]] = []
+        self._guard: Callable[[], None] | None = None
         self._ended = False
 
     @property
@@ -59,6 +60,10 @@ class Answer:
         """Have `call` awaited once, when the answer has ended: with the error that ended it, or None."""
         self._on_end.append(call)
 
+    def guarded(self, check: Callable[[], None]) -> None:
+        """Call `check` before each batch that is still to come; what it raises ends the answer (a revoked grant)."""
+        self._guard = check
+
     async def messages(self) -> AsyncIterator[bytes | bytearray]:
         """The record batches, one IPC message each; raises what stopped the question, never ends short."""
         failure: BaseException | None = None
@@ -67,6 +72,8 @@ class Answer:
                 yield held
             self._held = []
             while self._following is not None:
+                if self._guard is not None:
+                    self._guard()
                 body = await self._following()
                 if body is None:
                     self._following = None

@@ -16,7 +16,7 @@ from hanse.engine.gate import Reference
 from hanse.engine.relations.inputs import Input
 from hanse.engine.snapshot import LineSnapshot, TableSnapshot
 from hanse.errors import HanseError, Kind, code
-from hanse.governance.decide import decide, discoverable
+from hanse.governance.decide import decide, discoverable, fingerprint
 from hanse.governance.decision import Decision, Grant, Request, TableFacts
 from hanse.governance.policies import Policies
 from hanse.names import PortLine, ProductId, TableId, Version
@@ -41,6 +41,17 @@ class NoAccess(HanseError):
         super().__init__(f"{product}: you may not read it: {decision.because}", mend=mend)
         if decision.code:
             self.code = decision.code  # type: ignore[misc]  # the decision's own word: access.no-grant, access.ended …
+
+
+class AccessChanged(HanseError):
+    kind = Kind.CONFLICT
+    code = code(
+        "access.changed",
+        Kind.CONFLICT,
+        "Access changed while an answer was read",
+        "A change of grants or policies holds from the next batch of every answer that is still being read.",
+        "Ask again; the new answer follows the new rules.",
+    )
 
 
 class UnknownPublication(HanseError):
@@ -156,6 +167,17 @@ class Names:
         line, published, snapshot = stored
         given = self._input(reference.called, home, facts, snapshot, decision)
         return Found(reference, home, facts, publication, line, str(published.version), given)
+
+    def still(self, found: Found, request: Request) -> None:
+        """Raise `NoAccess` unless `request` may still see of `found` what it saw; `request.at` is now."""
+        grants, policies = found.home.grants(found.table.product), found.home.policies()
+        decision = decide(request, found.facts, grants, policies)
+        if not decision.allowed:
+            raise NoAccess(found.table.product, decision)
+        if decision is not found.decision and fingerprint(decision) != fingerprint(found.decision):
+            raise AccessChanged(
+                f"what you may see of {found.table.product} changed while it was read", mend="ask again"
+            )
 
     def _at(self, parts: tuple[str, ...], stages: Stages | None = None) -> tuple[Home, TableFacts, Publication] | None:
         if len(parts) not in (2, 3):

@@ -70,7 +70,7 @@ def _stages(node: Node, request: Request) -> Stages:
 
     def stages(domain: str, product: ProductId) -> tuple[Publication, Collection[TableFacts]] | None:
         waiting = waits(node.homes[domain], product)
-        if waiting is None or not allowed(node.homes[domain], request.principal, Action.PUBLISH, product)[0]:
+        if waiting is None or not allowed(node, node.homes[domain], request.principal, Action.PUBLISH, product)[0]:
             return None
         return waiting, waiting.facts
 
@@ -104,7 +104,16 @@ async def _answer(
         await answer.cancel()
         raise
     answer.facts.update(record.facts)
+    if not answer.is_whole:
+        answer.guarded(lambda: _still(node, request, found))
     return answer
+
+
+def _still(node: Node, request: Request, found: Sequence[Found]) -> None:
+    """Raise when a grant that an answer rests on ended while it streams."""
+    now = replace(request, at=node.clock())
+    for one in found:
+        node.names.still(one, now)
 
 
 async def _refused(node: Node, request: Request, domain: str, refusal: HanseError) -> None:
