@@ -6,31 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hanse.errors import Finding, Kind, code
+from hanse.errors import Finding, Severity
 from hanse.governance.decide import decide
 from hanse.governance.decision import Request, TableFacts
-from hanse.names import PortLine, ProductId
+from hanse.names import PortLine, ProductId, Version
 from hanse.node.facts import facts_of_line
 from hanse.node.planning.value import Need
+from hanse.spec.checks.project import input_findings
 from hanse.spec.model import ProductFiles, Project
 
 if TYPE_CHECKING:
     from hanse.node.node import Node
-
-UNKNOWN = code(
-    "ref.unknown-contract",
-    Kind.INVALID,
-    "An input names a contract that nobody offers",
-    "An input port names the id of the contract of one port line; it must be published here or be in the project.",
-    "Correct contractId; hanse show PRODUCT --contract prints the id of a contract.",
-)
-OTHER_MAJOR = code(
-    "ref.other-major",
-    Kind.INVALID,
-    "An input pins another major than its contract has",
-    "The major of an input port's version is the pin; a contract serves one major.",
-    "Name the contract of the major that is wanted.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +25,19 @@ class Offer:
 
     line: PortLine
     published: bool
+    version: Version | None = None
 
 
 def offers(node: Node, project: Project) -> Mapping[str, Offer]:
     """Every contract that may be read here, by id; what is published counts before what is only described."""
     found = {
-        contract.id: Offer(line, False)
+        contract.id: Offer(line, False, contract.version)
         for files in project.products.values()
         for line, contract in files.contracts.items()
     }
     for home in node.homes.values():
         for published in home.published().values():
-            found |= {one.contract.id: Offer(line, True) for line, one in published.lines.items()}
+            found |= {one.contract.id: Offer(line, True, one.version) for line, one in published.lines.items()}
     return found
 
 
@@ -58,22 +45,19 @@ def inputs(
     node: Node, project: Project, files: ProductFiles, offered: Mapping[str, Offer]
 ) -> tuple[list[Finding], list[Need]]:
     """What is wrong with the inputs of a product, and which of them it may not read yet."""
-    findings: list[Finding] = []
+    own = {contract.id for other in project.products.values() for contract in other.contracts.values()}
+    known = {id: offer.version for id, offer in offered.items()}
+    # links inside the project are told with the project's own findings
+    findings = [
+        finding
+        for finding in input_findings(files.product, known, outside=Severity.ERROR)
+        if files.product.inputs[int(finding.pointer.split("/")[2])].contract_id not in {None, *own}
+    ]
     needs: dict[ProductId, Need] = {}
     reader = files.product.id
     for port in files.product.inputs:
-        if port.contract_id is None:
-            continue
-        offer = offered.get(port.contract_id)
-        if offer is None:
-            message = f"input port {port.name}: no product offers contract {port.contract_id}"
-            findings.append(Finding.at(port.place, UNKNOWN, message, mend="correct contractId, or publish its product"))
-            continue
-        if port.version is not None and port.version.major != offer.line.major:
-            message = (
-                f"input port {port.name} pins major {port.version.major}, {port.contract_id} has {offer.line.major}"
-            )
-            findings.append(Finding.at(port.place, OTHER_MAJOR, message, mend=f"version: {offer.line.major}.0.0"))
+        offer = offered.get(port.contract_id) if port.contract_id is not None else None
+        if offer is None or (port.version is not None and port.version.major != offer.line.major):
             continue
         need = _need(node, project, reader, offer)
         if need is not None:
