@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import shutil
+import signal
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -312,3 +314,21 @@ def test_the_newest_time_is_known(world: World) -> None:
     assert storage.latest(world.warehouse, empty, "t") is None
     full = world.stage("select timestamptz '2024-01-01 00:00:00+00' t", promised, base=empty)
     assert storage.latest(world.warehouse, full, "t") == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def test_a_full_disk_is_told_and_leaves_the_former_state(world: World) -> None:
+    promised = table(k=BIG)
+    first = world.stage("select 1::bigint k", promised)
+    held = sorted(path for path in world.warehouse.rglob("*.parquet"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, hard))
+    try:
+        with pytest.raises(storage.NotDurable, match="a data file could not be written to the disk"):
+            world.stage("select (hash(i) >> 2)::bigint k from range(300000) r(i)", promised, base=first)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, former)
+    assert sorted(path for path in world.warehouse.rglob("*.parquet")) == held
+    assert world.rows(first) == [(1,)]
+    assert world.stage("select 2::bigint k", promised, base=first).rows == 1

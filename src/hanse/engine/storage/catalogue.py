@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
+from sqlalchemy.exc import OperationalError
+
+from hanse.engine.storage.durable import NotDurable
 
 if TYPE_CHECKING:
     from pyiceberg.typedef import Properties
@@ -36,6 +39,9 @@ def opened(catalog: Path, warehouse: Path) -> Iterator[SqlCatalog]:
         )
         try:
             yield iceberg
+        except (OSError, OperationalError) as error:
+            why = error.strerror if isinstance(error, OSError) else None
+            raise NotDurable("the Iceberg catalogue", why or "its file cannot be written") from error
         finally:
             iceberg.engine.dispose()
 

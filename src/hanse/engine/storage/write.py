@@ -6,8 +6,11 @@ import hashlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
+
+from hanse.engine.storage.durable import NotDurable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,16 +34,26 @@ class Written:
 class _Hashing:
     """A binary file that hashes what is written to it; Parquet is written from first byte to last."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: RawIOBase) -> None:
         self._file = file
         self._hash = hashlib.sha256()
         self.size = 0
 
     def write(self, data: Any) -> int:
         self._hash.update(data)
-        count = self._file.write(data)
+        try:
+            count = self._whole(memoryview(data))
+        except OSError as error:
+            raise NotDurable("a data file", error.strerror or type(error).__name__) from error
         self.size += count
         return count
+
+    def _whole(self, data: memoryview) -> int:
+        """Write all of `data`: a raw file may take less at once."""
+        left = data.cast("B")
+        while left.nbytes:
+            left = left[self._file.write(left) :]
+        return data.nbytes
 
     def tell(self) -> int:
         return self.size
@@ -98,7 +111,8 @@ def _write_file(
     import pyarrow.parquet as pq
 
     following: pa.Table | None = group
-    with path.open("xb") as raw:
+    # unbuffered: a full disk is met in `write`, where it is told, and not at the end
+    with path.open("xb", buffering=0) as raw:
         sink = _Hashing(raw)
         with pq.ParquetWriter(
             sink,  # type: ignore[arg-type,unused-ignore]
@@ -114,7 +128,6 @@ def _write_file(
                 writer.write_table(following, row_group_size=ROW_GROUP)
                 rows += following.num_rows
                 following = next(groups, None)
-        raw.flush()
     footer = pq.read_metadata(path)
     written.append(Written(path, sink.size, sink.sha256, rows, footer))
     return following
