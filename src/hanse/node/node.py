@@ -16,6 +16,7 @@ from hanse.names import ProductId
 from hanse.node.home import Home
 from hanse.node.names import Names
 from hanse.node.people import ISSUER, People, audience, issuer_key
+from hanse.node.runs import Runs
 from hanse.spec.model import Domain
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from hanse.node.settings import Settings
 
 Clock = Callable[[], datetime]
-DRAIN_SECONDS = 30.0
 
 
 class NoProject(HanseError):
@@ -45,6 +45,7 @@ class Node:
         self.names = Names(homes)
         self.people = People(settings.project / "people.yaml")
         self.issuer = ISSUER
+        self.runs = Runs(clock)
         key = issuer_key(settings.project / ".hanse" / "issuer")
         self.verifier = Verifier({ISSUER: [public_jwk(key)]}, settings.audience or audience(mesh))
         self._domains: dict[str, tuple[int, Domain | None]] = {}
@@ -115,7 +116,8 @@ class Node:
                     follow(home, publication.product)
 
     async def close(self) -> None:
-        """Let answers end, stop the engine, write the audits to their ends and give the locks back."""
+        """Let runs and answers end, stop the engine, write the audits to their ends and give the locks back."""
+        await asyncio.to_thread(self.runs.close, self.settings.drain_seconds)
         await self.engine.close()
         await asyncio.gather(*(asyncio.to_thread(home.close) for home in self.homes.values()))
 
