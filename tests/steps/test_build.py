@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -251,6 +252,21 @@ def test_what_a_product_reads_of_others_is_in_their_audit(world: World) -> None:
         ("build", ["sales/orders"], "answered", 2)
     ]
     assert told[0]["tables"][0]["columns"] == ["customer", "amount"]
+
+
+def test_the_doors_corpus_finds_no_way_through_a_sql_transform(world: World, attacks: Path) -> None:
+    path = "sales/orders/orders.odps.yaml"
+    world.write(path, files()[path].replace("value: open", "value: closed"))
+    items = [i for i in json.loads((attacks / "doors.json").read_text())["items"] if i["door"] == "transform-sql"]
+    assert items
+    for item in items:
+        sql = item["attack"]["sql"]
+        for hole in ("<<salaries>>", "<<orders>>"):
+            sql = sql.replace(hole, "sales.orders_v1.orders")
+        world.write("growth/baskets/baskets.sql", sql)
+        finding = next(t.finding for t in build(world).tables if t.table.table == "baskets")
+        assert finding is not None, item["id"]
+        assert finding.code in ("build.input-refused", "build.input-not-published", "query.not-allowed"), item["id"]
 
 
 def test_a_stage_carries_the_texts_that_describe_it(world: World) -> None:
