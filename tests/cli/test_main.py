@@ -54,7 +54,9 @@ def test_help_costs_less_than_a_fifth_of_a_second() -> None:
 
 
 def test_help_imports_no_heavy_library() -> None:
-    program = "import sys; from hanse.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules)"
+    program = (
+        "import sys\nfrom hanse.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules)\n"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert loaded.isdisjoint({"rich", "httpx", "fastapi", "duckdb", "pyarrow", "sqlalchemy", "sqlglot", "yaml"})

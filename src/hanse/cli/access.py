@@ -45,16 +45,32 @@ def list_(ctx: click.Context) -> None:
     width = render.columns_of_terminal()
     if told["requests"]:
         rows = [
-            (r["id"], r["product"], r["to"], _columns(r), r["purpose"] or "", render.day(r["until"]), r["state"])
-            + (r["why"],)
+            (
+                r["id"],
+                r["product"],
+                r["to"],
+                _columns(r),
+                r["purpose"] or "",
+                render.day(r["until"]),
+                r["state"],
+                r["why"],
+            )
             for r in told["requests"]
         ]
         heads = ("request", "product", "for", "columns", "purpose", "until", "state", "why")
         click.echo("\n".join(render.table(heads, rows, width=width, colour=render.is_terminal())))
     if told["grants"]:
         rows = [
-            (g["id"], g["product"], g["to"], _columns(g), ", ".join(g["purposes"]), render.day(g["until"]), g["state"])
-            + (g["why"],)
+            (
+                g["id"],
+                g["product"],
+                g["to"],
+                _columns(g),
+                ", ".join(g["purposes"]),
+                render.day(g["until"]),
+                g["state"],
+                g["why"],
+            )
             for g in told["grants"]
         ]
         heads = ("grant", "product", "to", "columns", "purpose", "until", "state", "why")

@@ -36,7 +36,7 @@ def command(ctx: click.Context, person: str, words: tuple[str, ...]) -> None:
         before += [flag for flag, said in (("--json", flags.json), ("--debug", flags.debug)) if said]
         main.main([*before, *words])
     try:
-        os.execvp(words[0], list(words))
+        os.execvp(words[0], list(words))  # noqa: S606  # what the caller named, without a shell
     except FileNotFoundError:
         click.echo(f"{words[0]!r} is neither a verb of hanse nor a program\n\nmend: hanse --help", err=True)
         sys.exit(2)

@@ -123,7 +123,7 @@ def _people(root: Path) -> dict[str, object]:
     if not file.is_file():
         return {}
     try:
-        tree = yaml.load(file.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        tree = yaml.safe_load(file.read_bytes())
     except yaml.YAMLError:
         return {}
     people = tree.get("people") if isinstance(tree, dict) else None

@@ -26,7 +26,7 @@ class Stages:
 
     def event(self, event: Mapping[str, Any]) -> None:
         kind, text = str(event.get("kind", "")), printable(str(event.get("text", "")))
-        stage = kind.split(".")[0]
+        stage = kind.partition(".")[0]
         now = time.monotonic()
         ends = kind.endswith((".failed", ".published", ".done", ".built", ".tested"))
         if stage != self._stage or ends:

@@ -15,10 +15,6 @@ from hanse.errors import HanseError, Kind, code
 if TYPE_CHECKING:
     from hanse.client import Client
 
-BUNDLE_BYTES = 16 * 1024 * 1024
-_TEXTS = frozenset({".yaml", ".yml", ".sql", ".py", ".cedar", ".md", ".json", ".txt"})
-_SKIPPED = frozenset({"node_modules", "__pycache__", "data"})
-
 
 class NotSignedIn(HanseError):
     kind = Kind.DENIED
@@ -26,8 +22,8 @@ class NotSignedIn(HanseError):
         "identity.not-signed-in",
         Kind.DENIED,
         "Nobody is signed in",
-        "Every call needs a token, so that every answer can be decided for the one who asks. In the project's folder the "
-        "person whose `login:` in people.yaml is the user of the operating system needs none.",
+        "Every call needs a token, so that every answer can be decided for the one who asks. In the project's folder "
+        "the person whose `login:` in people.yaml is the user of the operating system needs none.",
         "Give a token with --as-token FILE or HANSE_TOKEN; on the node's machine `hanse token PERSON` prints one.",
     )
 
@@ -44,20 +40,6 @@ class NotSignedIn(HanseError):
             )
 
 
-class BundleTooLarge(HanseError):
-    kind = Kind.INVALID
-    code = code(
-        "walk.bundle-too-large",
-        Kind.INVALID,
-        "The project's text files are too large",
-        "A plan carries the project's descriptors, transforms and policies, at most 16 MiB, and never data.",
-        "Keep data and generated files out of the project's folders, or in a folder called data.",
-    )
-
-    def __init__(self) -> None:
-        super().__init__("the project's text files exceed 16 MiB", mend="move data files out of the project's folder")
-
-
 def connect(ctx: click.Context) -> Client:
     """The client of the node that answers this call: --node, else the project's, else one in this process."""
     flags = state(ctx)
@@ -72,23 +54,10 @@ def bundle(ctx: click.Context) -> dict[str, str]:
 
 
 def read_bundle(root: Path) -> dict[str, str]:
-    """The text files below `root` by path, hidden folders and data left out; raise `BundleTooLarge`."""
-    texts: dict[str, str] = {}
-    size = 0
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(n for n in names if not n.startswith(".") and n not in _SKIPPED)
-        for name in sorted(files):
-            path = Path(folder, name)
-            if path.suffix not in _TEXTS or name.startswith(".") or path.is_symlink():
-                continue
-            size += path.stat().st_size
-            if size > BUNDLE_BYTES:
-                raise BundleTooLarge()
-            try:
-                texts[path.relative_to(root).as_posix()] = path.read_text(encoding="utf-8")
-            except UnicodeDecodeError:
-                continue
-    return texts
+    """The text files below `root` by path, hidden folders and data left out; raise what `project_files.read` does."""
+    from hanse.node.project_files import read
+
+    return read(root)
 
 
 def _connect(flags: State) -> Client:

@@ -117,6 +117,7 @@ class Listener(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                interface="asgi3",
                 http=PatientProtocol,
                 ws="none",
                 lifespan="off",
@@ -157,7 +158,8 @@ def bound(host: str, port: int, *, tls: bool) -> socket.socket:
     if not is_loopback(host) and not tls:
         raise NotOffLoopback(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's delay off only where the protocol is named; head and body are two writes
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import Response
 
 from hanse.governance.decision import Grant
@@ -86,7 +88,9 @@ async def grant(call: Call) -> Response:
     return _granted(call, await call.work(access.grant, call.node, call.principal, to=to, **terms), 201)
 
 
-@route("POST", "/access/grants/{id}/revoke", "read", "End a grant now: an owner any, its holder their own.", body=("why",))
+@route(
+    "POST", "/access/grants/{id}/revoke", "read", "End a grant now: an owner any, its holder their own.", body=("why",)
+)
 async def revoke(call: Call) -> Response:
     body = await call.members()
     why = body.needed("why", most=_LONGEST)
@@ -112,7 +116,7 @@ async def renew(call: Call) -> Response:
     return document({"schema": "hanse.request/1", "request": access.request_json(made)}, 201)
 
 
-def _terms(body: Members) -> dict[str, object]:
+def _terms(body: Members) -> dict[str, Any]:
     until = body.instant("until", required=True)
     return {
         "product": ProductId.parse(body.needed("product", most=140)),

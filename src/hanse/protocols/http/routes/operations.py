@@ -62,11 +62,11 @@ def _status(call: Call) -> dict[str, Any]:
     served, ask = call.node, call.ask()
     waiting = [one for one, may in access.listed(served, call.principal).requests if may]
     products: dict[str, dict[str, Any]] = {}
-    for home, facts in served.names.visible(ask):
-        publication = home.published()[facts.product]
+    for _, facts in served.names.visible(ask):
+        real = served.homes[facts.product.domain]
+        publication = real.published()[facts.product]
         if facts.id.major != publication.default_major or str(facts.product) in products:
             continue
-        real = served.homes[facts.product.domain]
         line = next(line for line in sorted(publication.lines) if line.major == facts.id.major)
         owns = allowed(served, real, call.principal, Action.PUBLISH, facts.product)[0]
         snapshot = publication.lines[line].snapshot

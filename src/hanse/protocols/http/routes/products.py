@@ -15,7 +15,9 @@ from hanse.governance.decision import Clear, Decision, Hidden, TableFacts
 from hanse.governance.decision import Request as Ask
 from hanse.governance.sql_masks import view_words
 from hanse.names import PortLine, ProductId
-from hanse.node.names import Home, Publication, address_of
+from hanse.node.home.home import Home
+from hanse.node.home.values import Published
+from hanse.node.names import address_of
 from hanse.node.node import Node
 from hanse.node.steps.search import search
 from hanse.protocols.http.call import Call
@@ -115,7 +117,7 @@ class Seen:
         self.home = home
         self.id = id
         self.tables = tables
-        self.publication: Publication = home.published()[id]
+        self.publication: Published = home.published()[id]
 
     @classmethod
     def of(cls, node: Node, ask: Ask, id: ProductId) -> Seen:

@@ -13,7 +13,11 @@ from hanse.names import ProductId
 from hanse.node.events import Event
 from hanse.node.node import Node
 from hanse.node.steps.build import build as build_step
+from hanse.node.steps.default import default as default_step
 from hanse.node.steps.plan import plan as plan_step
+from hanse.node.steps.publish import publish as publish_step
+from hanse.node.steps.retire import retire as retire_step
+from hanse.node.steps.rollback import rollback as rollback_step
 from hanse.node.steps.test import test as test_step
 from hanse.protocols.http.call import Call
 from hanse.protocols.http.errors import BadRequest
@@ -121,6 +125,72 @@ async def test(call: Call) -> Response:
         return report.as_json()
 
     return started(call, "test", work)
+
+
+@route(
+    "POST",
+    "/publish",
+    "publish",
+    "Build and test what a plan needs, then publish it; answers 202 with a run to follow. Idempotent by plan.",
+    body=("plan", "only", "allow_breaking"),
+)
+async def publish(call: Call) -> Response:
+    body = await call.members()
+    plan, only, breaking = body.needed("plan", most=64), body.products("only"), body.products("allow_breaking")
+    body.end()
+    node, principal = call.node, call.principal
+
+    def work(progress: Progress, cancelled: threading.Event) -> dict[str, Any]:
+        report = publish_step(
+            node,
+            plan,
+            principal=principal,
+            only=only,
+            allow_breaking=breaking,
+            progress=progress,
+            cancelled=cancelled,
+        )
+        told: dict[str, Any] = report.as_json()
+        return told
+
+    return started(call, "publish", work)
+
+
+@route(
+    "POST", "/rollback", "publish", "Publish a former state again, under a number of its own.",
+    body=("product", "publication", "why"),
+)  # fmt: skip
+async def rollback(call: Call) -> Response:
+    body = await call.members()
+    product, sequence = ProductId.parse(body.needed("product", most=140)), body.whole("publication")
+    why = body.needed("why", most=2000)
+    body.end()
+    made = await call.work(rollback_step, call.node, product, sequence, principal=call.principal, why=why)
+    return document(made.as_json())
+
+
+@route("POST", "/default", "publish", "Let the unpinned address of a product mean a major.", body=("product", "major"))
+async def default(call: Call) -> Response:
+    body = await call.members()
+    product, major = ProductId.parse(body.needed("product", most=140)), body.whole("major")
+    body.end()
+    if major is None:
+        raise BadRequest("the body lacks 'major'")
+    made = await call.work(default_step, call.node, product, major, principal=call.principal)
+    return document(made.as_json())
+
+
+@route(
+    "POST", "/retire", "publish", "Take a product, or one major of it, out of service.",
+    body=("product", "major", "force"),
+)  # fmt: skip
+async def retire(call: Call) -> Response:
+    body = await call.members()
+    product, major = ProductId.parse(body.needed("product", most=140)), body.whole("major")
+    force = body.flag("force")
+    body.end()
+    made = await call.work(retire_step, call.node, product, principal=call.principal, major=major, force=force)
+    return document(made.as_json())
 
 
 def read(files: dict[str, str]) -> tuple[Project, list[Any]]:

@@ -1,0 +1,97 @@
+"""`hanse plan`: what publish would change, and who is touched."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from hanse.cli import render
+from hanse.cli.failures import FINDINGS
+from hanse.cli.findings import annotation, printable
+from hanse.cli.state import state
+from hanse.cli.transport import bundle, connect
+from hanse.errors import Finding, Severity
+from hanse.names import ProductId
+
+CHANGES = 10  # the exit code of --changes-exit
+
+
+@click.command("plan")
+@click.argument("ids", nargs=-1, metavar="[ID…]")
+@click.option("--request", is_flag=True, help="Also ask for the access that inputs still need.")
+@click.option("--allow-breaking", "breaking", multiple=True, metavar="ID", help="Let this product break its consumers.")
+@click.option("--changes-exit", is_flag=True, help=f"Exit {CHANGES} when there is something to publish.")
+@click.option("--format", "format", type=click.Choice(["text", "json", "github"]), help="Default: text.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    request: bool,
+    breaking: tuple[str, ...],
+    changes_exit: bool,
+    format: str | None,
+) -> int:
+    """Compare the project (or the products ID…) with what is published; nothing is changed.
+
+    The plan's id is what `hanse publish` takes. Exit 1 when a product is blocked.
+    """
+    files = bundle(ctx)
+    since = time.perf_counter()
+    client = connect(ctx)
+    plan = client.post(
+        "/plan",
+        {
+            "files": files,
+            "products": [str(ProductId.parse(id)) for id in ids] or None,
+            "allow_breaking": [str(ProductId.parse(id)) for id in breaking] or None,
+            "request": request,
+        },
+    )
+    kind = format or ("json" if state(ctx).json else "text")
+    if kind == "json":
+        render.document(plan)
+    elif kind == "github":
+        for finding in findings_of(plan):
+            click.echo(annotation(finding))
+        click.echo(text_of(plan), err=True)
+    else:
+        count = render.counted(len(plan["products"]), "product")
+        click.echo(f"{count} read in {render.took(time.perf_counter() - since)}, on {client.address}\n")
+        click.echo(text_of(plan))
+        for id in plan["requested"]:
+            render.talk(f"Asked for: {id}")
+        render.talk(f"Next: {next_of(plan)}")
+    if blocked(plan):
+        return FINDINGS
+    return CHANGES if changes_exit and plan["changes"] else 0
+
+
+def text_of(plan: dict[str, Any]) -> str:
+    """The plan's lines, safe for a terminal."""
+    return "\n".join(printable(line) for line in plan["text"].split("\n"))
+
+
+def findings_of(plan: dict[str, Any]) -> list[Finding]:
+    """Every finding of the plan, sorted."""
+    raw = [*plan["findings"], *(finding for one in plan["products"] for finding in one["findings"])]
+    return sorted(Finding(**{**one, "severity": Severity(one["severity"])}) for one in raw)
+
+
+def blocked(plan: dict[str, Any]) -> bool:
+    """Whether something of the plan cannot be published."""
+    return any(finding["severity"] == "error" for finding in plan["findings"]) or plan["counts"]["blocked"] > 0
+
+
+def next_of(plan: dict[str, Any]) -> str:
+    """The command that goes on from here."""
+    ready = [one["product"] for one in plan["products"] if one["kind"] in ("new", "changed", "retire")]
+    if not plan["changes"]:
+        return "mend what blocks, and hanse plan again" if blocked(plan) else "nothing to publish"
+    if not blocked(plan):
+        return f"hanse publish {plan['id']}"
+    if not ready:
+        return "mend, and hanse plan again"
+    only = " ".join(f"--only {id}" for id in ready)
+    return f"hanse publish {plan['id']} {only}, or mend and hanse plan again"
