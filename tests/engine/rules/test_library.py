@@ -216,9 +216,15 @@ def test_a_composite_reference_leaves_out_rows_with_a_null_and_may_only_warn(tes
     ("level", "status", "says"),
     [
         ("{property: latency, value: 2, unit: d, element: things.seen}", Status.OK, "36 h"),
-        ("{property: latency, value: 1, unit: d, element: seen}", Status.FAIL, "36 h"),
+        ("{property: latency, value: 1, unit: d, element: seen}", Status.WARN, "36 h"),
+        (
+            "{property: latency, value: 1, unit: d, element: seen, "
+            "customProperties: [{property: severity, value: error}]}",
+            Status.FAIL,
+            "36 h",
+        ),
         ("{property: freshness, value: 40, unit: h, element: things.seen}", Status.OK, "36 h"),
-        ("{property: retention, value: 1, unit: y, element: things.seen}", Status.FAIL, "years"),
+        ("{property: retention, value: 1, unit: y, element: things.seen}", Status.WARN, "years"),
         ("{property: retention, value: 5, unit: y, element: things.seen}", Status.OK, "years"),
         ("{property: frequency, value: 1, unit: d, element: things.seen}", Status.NOT_RUN, "published"),
         ("{property: availability, value: 99.9}", Status.NOT_RUN, "running service"),
@@ -313,3 +319,11 @@ schema:
     found = {r.check.id: r for r in report.results}["things.r"]
     assert found.status is Status.ERROR
     assert "not allowed" in found.message or "not a SELECT" in found.message
+
+
+def test_an_error_of_the_engine_repeats_no_value_of_a_row(tested: Tested, results: Results) -> None:
+    schema = rule("{name: r, type: sql, query: 'SELECT sum(CAST(word AS INTEGER)) FROM things', mustBe: 0}", table=True)
+    found = results(tested(schema, {"things": "SELECT 1 AS id, 'secret-word' AS word"}))["things.r"]
+    assert found.status is Status.ERROR
+    assert "secret-word" not in found.message
+    assert "Conversion Error" in found.message

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hanse.engine.rules import columns, formats, library, service_levels, types
 from hanse.engine.rules.library import CannotRun, Scope
 from hanse.engine.rules.model import BadRows, Check, Duplicates, Known, Missing, Orphans, Relation
+from hanse.engine.rules.tree import at
 from hanse.engine.rules.values import Part, is_moment, parts
 from hanse.names import quote
 from hanse.spec.model import Column, Contract, Relationship, Table
@@ -305,19 +306,6 @@ def _views(table: Table, seen: _Seen) -> Mapping[str, str]:
         names.add(table.physical_name)
         names.add(table.physical_name.rpartition(".")[2].rpartition("/")[2])
     return {name: f"{select} FROM {seen.relation.sql}" for name in sorted(names) if name}
-
-
-def at(tree: Any, pointer: str) -> Mapping[str, Any]:
-    """The mapping at `pointer` of a parsed tree; an empty one where there is none."""
-    for step in pointer.split("/")[1:]:
-        step = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(tree, Mapping):
-            tree = tree.get(step)
-        elif isinstance(tree, Sequence) and not isinstance(tree, str) and step.isdigit() and int(step) < len(tree):
-            tree = tree[int(step)]
-        else:
-            return {}
-    return tree if isinstance(tree, Mapping) else {}
 
 
 def first_line(failure: Exception) -> str:

@@ -185,7 +185,7 @@ def _expected(rule: Rule, words: str) -> str:
     arguments: Mapping[str, Any] = rule.arguments or {}
     match rule.metric:
         case "nullValues":
-            what = "nulls"
+            return words.removesuffix(" rows") + " nulls"
         case "missingValues":
             given = arguments.get("missingValues")
             what = f"missing ({listed(given)})" if isinstance(given, (list, tuple)) else "missing"

@@ -155,7 +155,7 @@ def _aggregates(connection: DuckDBPyConnection, relation: str, wanted: Sequence[
         if not is_engine(failure):
             raise
         if len(wanted) <= 1:
-            broken = {sql: _Measured(error=first_line(failure)) for sql in (wanted or [_ROWS])}
+            broken = {sql: _Measured(error=told(failure)) for sql in (wanted or [_ROWS])}
             return broken if not wanted else {**broken, **_aggregates(connection, relation, [])}
         half = len(wanted) // 2
         first = _aggregates(connection, relation, wanted[:half])
@@ -196,7 +196,7 @@ def _timed(ask: Callable[[], Any], rows: int | None) -> _Measured:
     except Exception as failure:
         if not is_engine(failure) and not isinstance(failure, CannotJudge):
             raise
-        value, error = None, first_line(failure)
+        value, error = None, told(failure)
     return _Measured(value, rows, time.perf_counter() - started, error)
 
 
@@ -292,6 +292,19 @@ def _result(check: Check, measured: _Measured) -> CheckResult:
         found = f"{number(compared)} rows" if isinstance(measure, RowCount) else number(compared)
     shown = compared if isinstance(compared, bool) else float(compared)
     return CheckResult(check, Status.OK if good else bad_status, found, count, rows, shown, seconds)
+
+
+# raised before any row is read: their texts hold the rule's own words and names only
+_OF_THE_TEXT = frozenset({"BinderException", "CatalogException", "ParserException", "SyntaxException", "CannotJudge"})
+
+
+def told(failure: Exception) -> str:
+    """What may be said of `failure` in a report: the engine's other messages can repeat values of rows."""
+    name = type(failure).__name__
+    if name in _OF_THE_TEXT:
+        return first_line(failure)
+    kind = str(failure).partition(":")[0].strip()
+    return f"the engine could not evaluate it ({kind if kind.endswith('Error') else name})"
 
 
 def is_engine(failure: Exception) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hanse.engine.rules.library import CannotRun, Scope
 from hanse.engine.rules.model import Aggregate, Check, Judge, Known, Measure
+from hanse.engine.rules.tree import at
 from hanse.engine.rules.values import is_moment, is_text
 from hanse.spec.model import Contract, ServiceLevel
 
@@ -83,10 +84,22 @@ def _check(
         operator="mustBeLessOrEqualTo",
         threshold=level.seconds,
         unit="s" if known else level.unit or "",
+        severity=_severity(level, contract),
         dimension="timeliness",
         reason=reason,
         judge=judge,
     )
+
+
+def _severity(level: ServiceLevel, contract: Contract) -> str:
+    """A missed level warns: it tells of the running product, and must not stop the very publication that mends it.
+
+    A custom property `severity` says otherwise; the standard has none here.
+    """
+    for entry in at(contract.raw, level.place.pointer).get("customProperties") or ():
+        if isinstance(entry, Mapping) and entry.get("property") == "severity":
+            return str(entry.get("value")).lower()
+    return "warning"
 
 
 def _element(element: str | None, contract: Contract, scopes: Mapping[str, Scope]) -> tuple[str, tuple[str, ...], str]:
