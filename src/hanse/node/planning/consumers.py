@@ -78,6 +78,18 @@ def consumers(readers: Mapping[str, _Reader], changed: Columns, *, everything: b
     return tuple(told)
 
 
+def unpinned(node: Node, home: Home, product: ProductId) -> tuple[str, ...]:
+    """Who read `product` in 30 days by its unpinned address; reads of before that was recorded count as such."""
+    found: set[str] = set()
+    for act in islice(ledger.acts(home, node.clock() - WINDOW), _MOST_ENTRIES):
+        for table in act.entry.get("tables", ()):
+            key = _table(str(table.get("table", "")))
+            name = str(table.get("called", product.sql))
+            if key is not None and key[0] == product and name.split(".")[1:2] == [product.name]:
+                found.add(act.principal)
+    return tuple(sorted(found))
+
+
 def _table(address: str) -> tuple[ProductId, int, str] | None:
     """`sales.orders_v1.lines` as its parts."""
     parts = address.split(".")

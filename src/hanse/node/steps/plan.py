@@ -70,21 +70,36 @@ def plan(
     """
     since = time.perf_counter()
     node.settings.failpoints.reach("P1")
+    findings = list(findings)
+    found = compared(node, project, findings, principal=principal, products=products, allow_breaking=allow_breaking)
+    requested = _request(node, principal, found.products, project) if request_access else ()
+    if requested:
+        found = compared(node, project, findings, principal=principal, products=products, allow_breaking=allow_breaking)
+    found = replace(found, requested=requested)
+    chosen = [one.product for one in found.products if one.state != value.REMOVED]
+    stored = tuple(_keep(node, project, found, principal, chosen))
+    node.settings.failpoints.reach("P2")
+    return replace(found, stored=stored, seconds=time.perf_counter() - since)
+
+
+def compared(
+    node: Node,
+    project: Project,
+    findings: Iterable[Finding],
+    *,
+    principal: Principal,
+    products: Collection[ProductId] | None = None,
+    allow_breaking: Collection[ProductId] = frozenset(),
+) -> Plan:
+    """The plan as a value; nothing is kept and nobody is asked."""
     own, whole = _by_product(project, [*findings, *cycles(project)])
     chosen = _chosen(node, project, own, products)
     made = _Made(node, project, principal, frozenset(allow_breaking), _governing(node, project, chosen))
     plans = [made.product(product, own.get(product, [])) for product in chosen]
     plans += [] if products else _removed(node, project)
     changes = tuple(change for change in made.changes.values() if change is not None)
-    id = plan_id(project, plans, changes)
-    requested = _request(node, principal, plans, project) if request_access else ()
-    if requested:
-        plans = [made.product(product, own.get(product, [])) for product in chosen] + plans[len(chosen) :]
     bundle = hashlib.sha256(text(dict(project.files)).encode("utf-8", "surrogatepass")).hexdigest()
-    found = Plan(id, bundle, tuple(plans), changes, tuple(sorted(whole)), requested)
-    stored = tuple(_keep(node, project, found, principal, chosen))
-    node.settings.failpoints.reach("P2")
-    return replace(found, stored=stored, seconds=time.perf_counter() - since)
+    return Plan(plan_id(project, plans, changes), bundle, tuple(plans), changes, tuple(sorted(whole)))
 
 
 def plan_id(project: Project, plans: Sequence[ProductPlan], changes: Sequence[PolicyChange]) -> str:

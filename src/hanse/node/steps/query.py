@@ -196,6 +196,7 @@ def _table(gated: Gated, one: Found) -> dict[str, Any]:
     words = gated.identifiers
     return {
         "table": str(one.table),
+        "called": one.reference.text,
         "version": one.version,
         "publication": one.publication.sequence,
         "snapshot": one.snapshot.snapshot_id,
