@@ -19,7 +19,7 @@ def lines(report: Mapping[str, Any], samples: Mapping[str, Any], *, rows_of: str
         if several and table["table"]:
             rows = f", {number(table['rows'])} rows" if table["rows"] is not None else ""
             yield f"\n{printable(table['table'])}  {printable(table['source'])}{rows}"
-        yield from _table(table["results"], samples, rows_of)
+        yield from _table(table["results"], samples, rows_of, " --staged" if report.get("staged") else "")
 
 
 def first(report: Mapping[str, Any]) -> str:
@@ -47,7 +47,9 @@ def summary(results: Sequence[Mapping[str, Any]], *, strict: bool) -> str:
     return ", ".join(parts)
 
 
-def _table(results: Sequence[Mapping[str, Any]], samples: Mapping[str, Any], rows_of: str | None) -> Iterator[str]:
+def _table(
+    results: Sequence[Mapping[str, Any]], samples: Mapping[str, Any], rows_of: str | None, flag: str
+) -> Iterator[str]:
     types = [r for r in results if r["kind"] == "type" and r["status"] == "ok"]
     folded = len(types) > 1
     for result in results:
@@ -56,10 +58,12 @@ def _table(results: Sequence[Mapping[str, Any]], samples: Mapping[str, Any], row
             if result is types[0]:
                 yield _line("ok", "types", f"{len(types)} types match", "", sum(t["seconds"] for t in types))
             continue
-        yield from _check(result, samples.get(result["id"]), rows_of)
+        yield from _check(result, samples.get(result["id"]), rows_of, flag)
 
 
-def _check(result: Mapping[str, Any], sample: Mapping[str, Any] | None, rows_of: str | None) -> Iterator[str]:
+def _check(
+    result: Mapping[str, Any], sample: Mapping[str, Any] | None, rows_of: str | None, flag: str
+) -> Iterator[str]:
     word = WORDS[result["status"]]
     found = result["found"]
     if result["count"] is None and result["kind"] != "rowCount" and word != "ok":
@@ -79,7 +83,7 @@ def _check(result: Mapping[str, Any], sample: Mapping[str, Any] | None, rows_of:
     place = result["place"]
     yield f"        rule  {printable(place['file'])}:{place['line']}"
     if rows_of is not None and result["count"] and result["column"] and result["kind"] in ("required", "nullValues"):
-        yield f'        rows  hanse query "select * from {rows_of} where {result["column"]} is null"'
+        yield f'        rows  hanse query "select * from {rows_of} where {result["column"]} is null"{flag}'
 
 
 def _said(result: Mapping[str, Any], sample: Mapping[str, Any] | None) -> str | None:

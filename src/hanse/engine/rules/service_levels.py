@@ -156,6 +156,6 @@ def duration(seconds: float) -> str:
     for size, unit in ((365.25 * 86400, "years"), (86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= size * (2 if unit in ("years", "days") else 1) or (unit == "days" and seconds == size):
             amount = seconds / size
-            text = f"{amount:.0f}" if amount >= 10 or amount == int(amount) else f"{amount:.1f}"
+            text = f"{amount:.0f}" if amount >= 10 else f"{amount:.1f}".removesuffix(".0")
             return f"{text} {'day' if text == '1' and unit == 'days' else unit}"
     return f"{seconds:.0f} s"

@@ -78,7 +78,13 @@ class ProductsReport:
             "schema": wire.SCHEMA,
             "ok": self.ok,
             "reports": [
-                {**line.value, "samples": line.samples, "address": line.line.product.sql, "report": line.id}
+                {
+                    **line.value,
+                    "samples": line.samples,
+                    "address": line.line.product.sql,
+                    "staged": line.staged,
+                    "report": line.id,
+                }
                 for line in self.lines
             ],
             "known": list(self.known),
