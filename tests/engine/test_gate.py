@@ -193,6 +193,11 @@ def test_a_syntax_error_tells_its_place() -> None:
     assert caught.value.where == "2:6"
 
 
+def test_a_name_of_four_parts_is_told_in_our_words() -> None:
+    with pytest.raises(QuerySyntax, match="three parts"):
+        check("SELECT * FROM a.b.c.d")
+
+
 def test_a_refused_function_tells_its_place() -> None:
     with pytest.raises(NotAllowed) as caught:
         check("SELECT 1,\n  getvariable('é')")

@@ -13,6 +13,7 @@ from typing import Any
 
 from hanse.engine import gate_lists
 from hanse.engine.errors import NotAllowed, QuerySyntax, StatementTooLong, place_in
+from hanse.names import nearest
 
 LONGEST = 256 * 1024
 INLINE = 8 * 1024  # a longer statement is parsed in a gate process: the parser holds the interpreter
@@ -173,6 +174,8 @@ def _parse_error(sql: str, tree: Mapping[str, Any]) -> NotAllowed | QuerySyntax:
         return _too_deep()
     position = tree.get("position")
     where = place_in(sql, int(position) if position is not None and str(position).isdigit() else None)
+    if "NameListToString" in message:
+        return QuerySyntax("a table's name has at most three parts", mend="domain.product.table")
     # parser messages hold the caller's own tokens only
     first = message.split("\n", 1)[0][:300] or "the statement cannot be parsed"
     return QuerySyntax(first, where=where, mend="mend the statement there" if where else "mend the statement")
@@ -383,9 +386,9 @@ class _Walk:
         if node["class"] == "WINDOW" and node["type"] != "WINDOW_AGGREGATE":
             return
         if name.lower() not in allowed or schema not in ("", "main") or catalog not in ("", "system"):
-            raise self.refuse(
-                f"function {name[:80]} is not allowed in a question", node, "docs/reference lists the functions"
-            )
+            near = nearest(name, (known for known in allowed if known[:1].isalpha()))
+            mend = f"nearest: {', '.join(near)}" if near else "use functions that compute on values"
+            raise self.refuse(f"function {name[:80]} is not allowed in a question", node, mend)
 
     def table(self, node: Mapping[str, Any], scope: frozenset[str]) -> None:
         match node["type"]:

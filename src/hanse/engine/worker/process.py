@@ -97,8 +97,17 @@ class Zygote:
         loop = asyncio.get_running_loop()
         mine, theirs = socket.socketpair()
         mine.setblocking(False)
-        with theirs:
-            pid, pidfd = await asyncio.to_thread(self._fork, kind, limits, theirs)
+        forking = asyncio.ensure_future(asyncio.to_thread(self._fork, kind, limits, theirs))
+        forking.add_done_callback(lambda _: theirs.close())
+        try:
+            pid, pidfd = await asyncio.shield(forking)
+        except asyncio.CancelledError:
+            # the thread goes on: its child is ended when it comes
+            forking.add_done_callback(lambda done: _unwanted(done, mine, loop))
+            raise
+        except BaseException:
+            mine.close()
+            raise
         process = Process(pid, pidfd, mine, loop)
         try:
             async with asyncio.timeout(20):
@@ -139,6 +148,13 @@ class Zygote:
         """End the zygote; its children die with it."""
         with self._lock:
             self._stop()
+
+
+def _unwanted(forked: asyncio.Future[tuple[int, int]], sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+    if forked.cancelled() or forked.exception() is not None:
+        sock.close()
+    else:
+        Process(*forked.result(), sock, loop).kill()
 
 
 async def ask(process: Process, kind: Frame, value: Any) -> tuple[Frame, Any]:
