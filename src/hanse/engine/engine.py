@@ -214,8 +214,18 @@ class Engine:
         return pa.RecordBatchReader.from_batches(answer.schema, each())
 
     def drop_copies(self, copies: Path, table: TableId | None = None) -> int:
-        """Remove the governed copies of a table (or a home), and the engines that hold them: after a revocation."""
-        return self._copies.drop(copies, table)
+        """Remove the governed copies of a table (or a home), and the engines that hold them: after a revocation.
+
+        Safe from any thread; the number removed.
+        """
+        loop = self.loop
+        if loop is None or loop.is_closed() or _is_running(loop):
+            return self._copies.drop(copies, table)
+
+        async def drop() -> int:
+            return self._copies.drop(copies, table)
+
+        return asyncio.run_coroutine_threadsafe(drop(), loop).result()
 
     def _forget(self, path: Path) -> None:
         held = str(path)
@@ -225,6 +235,14 @@ class Engine:
     def processes(self) -> tuple[int, ...]:
         """The process ids of the workers."""
         return self._pool.processes
+
+
+def _is_running(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this very thread runs `loop`, or nothing does."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return not loop.is_running()
 
 
 class _Stream:

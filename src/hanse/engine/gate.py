@@ -7,56 +7,22 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from hanse.engine import gate_lists
 from hanse.engine.errors import NotAllowed, QuerySyntax, StatementTooLong, place_in
-from hanse.names import nearest
+from hanse.engine.gate_early import Comparison, Scan, early
+from hanse.engine.gate_walk import NOWHERE, Reference, Walk
+
+__all__ = ["INLINE", "LONGEST", "Comparison", "Gated", "Reference", "Scan", "check"]
+
 
 LONGEST = 256 * 1024
 INLINE = 8 * 1024  # a longer statement is parsed in a gate process: the parser holds the interpreter
-_NOWHERE = 2**64 - 1
 _EXPLAIN = re.compile(
     r"\s*(?:(?:--[^\n]*(?:\n|\Z)|/\*.*?\*/)\s*)*explain\b\s*(?:analyze\b)?\s*(?:\([^)]*\))?", re.IGNORECASE | re.DOTALL
 )
 _STATES = ("describe", "summarize")
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A table as the statement names it, ASCII-lowered; `called` is how the statement that runs calls it."""
-
-    parts: tuple[str, ...]
-    version: int | None = None
-    timestamp: datetime | None = None
-    called: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        return ".".join(self.parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A conjunct of WHERE that cannot raise: a column against literals; it may be evaluated beside the data.
-
-    `table` is the called name or alias it is qualified with, None when it stands alone; values are (SQL type, text).
-    """
-
-    table: str | None
-    column: str
-    operator: str  # = <> < > <= >= in not-in between is-null is-not-null
-    values: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """A table of a plain inner join at the top of the statement: where its conjuncts may be evaluated early."""
-
-    called: tuple[str, ...]
-    alias: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +180,7 @@ def _explained(sql: str, tree: Mapping[str, Any]) -> Gated | None:
 def _judge(sql: str, statement: Mapping[str, Any]) -> Gated:
     node = statement["node"]
     source = node.get("from_table") or {}
-    walk = _Walk(sql)
+    walk = Walk(sql)
     kind, show = "select", ""
     if source.get("type") == "SHOW_REF":
         kind, show = _show(source)
@@ -227,7 +193,7 @@ def _judge(sql: str, statement: Mapping[str, Any]) -> Gated:
     run = sql
     if walk.travels:
         run = _rewritten(statement)
-    scans, comparisons = _early(node, walk)
+    scans, comparisons = early(node, walk.scanned)
     return Gated(
         run,
         kind,
@@ -258,7 +224,7 @@ def _show(source: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
-def _subject(node: Mapping[str, Any], walk: _Walk) -> Reference | None:
+def _subject(node: Mapping[str, Any], walk: Walk) -> Reference | None:
     """The table of `DESCRIBE table`: a bare SELECT * over one table."""
     plain = (
         node.get("type") == "SELECT_NODE"
@@ -267,7 +233,7 @@ def _subject(node: Mapping[str, Any], walk: _Walk) -> Reference | None:
         and node["where_clause"] is None
         and len(node["select_list"]) == 1
         and node["select_list"][0].get("class") == "STAR"
-        and node["select_list"][0].get("query_location") == _NOWHERE
+        and node["select_list"][0].get("query_location") == NOWHERE
     )
     return walk.references[0] if plain and len(walk.references) == 1 else None
 
@@ -295,278 +261,3 @@ def _bare(node: Any) -> Any:
     if isinstance(node, list):
         return [_bare(item) for item in node]
     return node
-
-
-class _Walk:
-    """One pass over the tree: every node on the lists, every table a CTE in scope or a reference."""
-
-    def __init__(self, sql: str) -> None:
-        self.sql = sql
-        self.references: list[Reference] = []
-        self.identifiers: set[str] = set()
-        self.columns: list[tuple[tuple[str, ...], int | None]] = []
-        self.any_column = False
-        self.travels = 0
-        self.scanned: dict[tuple[str, ...], int] = {}
-
-    def refuse(self, what: str, node: Mapping[str, Any], mend: str = "") -> NotAllowed:
-        location = node.get("query_location")
-        where = place_in(self.sql, location) if isinstance(location, int) and location != _NOWHERE else ""
-        return NotAllowed(what, where=where, mend=mend or "a question computes on products, nothing else")
-
-    def query(self, node: Mapping[str, Any], scope: frozenset[str]) -> None:
-        """A query node: its CTEs one after the other, each visible to those after it, then the rest."""
-        kind = node.get("type")
-        if kind not in gate_lists.QUERY_NODES:
-            raise self.refuse(f"{_word(kind)} is not allowed in a question", node)
-        for entry in (node.get("cte_map") or {}).get("map", ()):
-            value = entry["value"]
-            self.query(value["query"]["node"], scope)
-            self.anything({k: v for k, v in value.items() if k != "query"}, scope)
-            scope = scope | {_lowered(entry["key"])}
-        rest = {k: v for k, v in node.items() if k not in ("type", "cte_map")}
-        if kind == "RECURSIVE_CTE_NODE":
-            name = _lowered(node["cte_name"])
-            self.query(rest.pop("left"), scope)
-            inner = scope | {name}
-            if node.get("key_targets"):
-                inner = inner | {f"recurring\0{name}"}
-            self.query(rest.pop("right"), inner)
-        self.anything(rest, scope)
-
-    def anything(self, node: Any, scope: frozenset[str]) -> None:
-        if isinstance(node, list):
-            for item in node:
-                self.anything(item, scope)
-            return
-        if not isinstance(node, dict):
-            return
-        kind, class_ = node.get("type"), node.get("class")
-        if class_ is not None:
-            self.expression(node, scope)
-        elif not isinstance(kind, str):
-            self.children(node, scope)
-        elif kind in gate_lists.QUERY_NODES:
-            self.query(node, scope)
-        elif kind in gate_lists.TABLE_REFERENCES:
-            self.table(node, scope)
-        elif kind in gate_lists.MODIFIERS or kind in gate_lists.ORDERS or kind in gate_lists.TYPE_PARTS:
-            if kind == "UNBOUND_TYPE_INFO" and (node.get("catalog") or node.get("schema")):
-                raise self.refuse("a type has no schema here", node)
-            self.children(node, scope)
-        else:
-            raise self.refuse(f"{_word(kind)} is not allowed in a question", node)
-
-    def children(self, node: Mapping[str, Any], scope: frozenset[str]) -> None:
-        for child in node.values():
-            if isinstance(child, dict | list):
-                self.anything(child, scope)
-
-    def expression(self, node: Mapping[str, Any], scope: frozenset[str]) -> None:
-        kind, class_ = node.get("type"), node["class"]
-        if kind not in gate_lists.EXPRESSIONS.get(class_, ()):
-            raise self.refuse(f"{_word(kind)} is not allowed in a question", node)
-        match class_:
-            case "FUNCTION" | "WINDOW":
-                self.function(node, gate_lists.FUNCTIONS)
-            case "COLUMN_REF":
-                names = tuple(node["column_names"])
-                location = node.get("query_location")
-                self.columns.append((names, location if location != _NOWHERE else None))
-                self.identifiers.update(_lowered(name) for name in names)
-            case "STAR":
-                self.any_column = True
-            case "CONSTANT":
-                return
-        self.children(node, scope)
-
-    def function(self, node: Mapping[str, Any], allowed: frozenset[str]) -> None:
-        name = node.get("function_name", "")
-        schema, catalog = node.get("schema") or "", node.get("catalog") or ""
-        if node["class"] == "WINDOW" and node["type"] != "WINDOW_AGGREGATE":
-            return
-        if name.lower() not in allowed or schema not in ("", "main") or catalog not in ("", "system"):
-            near = nearest(name, (known for known in allowed if known[:1].isalpha()))
-            mend = f"nearest: {', '.join(near)}" if near else "use functions that compute on values"
-            raise self.refuse(f"function {name[:80]} is not allowed in a question", node, mend)
-
-    def table(self, node: Mapping[str, Any], scope: frozenset[str]) -> None:
-        match node["type"]:
-            case "BASE_TABLE":
-                self.base(node, scope)
-                return
-            case "TABLE_FUNCTION":
-                function = node["function"]
-                if function.get("class") != "FUNCTION":
-                    raise self.refuse("this table function is not allowed in a question", node)
-                self.function(function, gate_lists.TABLE_FUNCTIONS)
-                self.children(function, scope)
-                self.anything({k: v for k, v in node.items() if k not in ("type", "function")}, scope)
-                return
-            case "PIVOT":
-                if any(part.get("pivot_enum") for part in node.get("pivots", ())):
-                    raise self.refuse("PIVOT over an enum is not allowed in a question", node)
-                self.any_column = True
-            case "JOIN":
-                self.identifiers.update(_lowered(name) for name in node.get("using_columns", ()))
-                if node.get("ref_type") == "NATURAL":
-                    self.any_column = True
-        if node.get("column_name_alias"):
-            self.any_column = True
-        self.children(node, scope)
-
-    def base(self, node: Any, scope: frozenset[str]) -> None:
-        parts = tuple(_lowered(node[key]) for key in ("catalog_name", "schema_name", "table_name") if node.get(key))
-        if node.get("column_name_alias"):
-            self.any_column = True
-        if node.get("sample") is not None:
-            self.anything(node["sample"], scope)
-        travel = node.get("at_clause")
-        if len(parts) == 1 and parts[0] in scope:
-            if travel is not None:
-                raise self.refuse("AT follows a product's table, not a CTE", node)
-            return
-        if parts[0] == "recurring" and len(parts) == 2 and f"recurring\0{parts[1]}" in scope:
-            return
-        version, timestamp = self.at(node, travel) if travel is not None else (None, None)
-        called = parts
-        if travel is not None:
-            self.travels += 1
-            called = (parts[0], f"at {self.travels}", parts[-1])
-            node["alias"] = node["alias"] or parts[-1]
-            node["catalog_name"], node["schema_name"], node["table_name"] = called
-            node["at_clause"] = None
-        self.scanned[called] = self.scanned.get(called, 0) + 1
-        self.identifiers.add(_lowered(node["alias"] or parts[-1]))
-        reference = Reference(parts, version, timestamp, called)
-        if reference not in self.references:
-            self.references.append(reference)
-
-    def at(self, node: Mapping[str, Any], travel: Mapping[str, Any]) -> tuple[int | None, datetime | None]:
-        expression = travel["expr"]
-        if expression.get("class") == "CAST" and expression["cast_type"]["id"].startswith("TIMESTAMP"):
-            expression = expression["child"]
-        value = (expression.get("value") or {}).get("value") if expression.get("class") == "CONSTANT" else None
-        if travel["unit"] == "VERSION" and isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value, None
-        if travel["unit"] == "TIMESTAMP" and isinstance(value, str):
-            try:
-                moment = datetime.fromisoformat(value)
-            except ValueError:
-                pass
-            else:
-                return None, moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        raise self.refuse(
-            "AT takes a literal",
-            node,
-            "AT (VERSION => 41), a publication's number, or AT (TIMESTAMP => '2026-11-25 12:00:00+00')",
-        )
-
-
-def _early(node: Mapping[str, Any], walk: _Walk) -> tuple[tuple[Scan, ...], tuple[Comparison, ...]]:
-    """Conjuncts of the top WHERE that may run beside the data, and the tables they may belong to.
-
-    Only for a plain SELECT over inner joins of tables; a table that is scanned twice is left out.
-    """
-    scans: list[Scan] = []
-    if node.get("type") != "SELECT_NODE" or not _inner(node.get("from_table"), walk, scans):
-        return (), ()
-    found: list[Comparison] = []
-    if node["where_clause"] is not None:
-        _conjuncts(node["where_clause"], found)
-    return tuple(scan for scan in scans if walk.scanned.get(scan.called) == 1), tuple(found)
-
-
-def _inner(source: Any, walk: _Walk, scans: list[Scan]) -> bool:
-    if not isinstance(source, dict):
-        return False
-    if source["type"] == "BASE_TABLE":
-        called = tuple(_lowered(source[k]) for k in ("catalog_name", "schema_name", "table_name") if source.get(k))
-        if source.get("sample") is not None or source.get("column_name_alias"):
-            return False
-        if called not in walk.scanned:  # a CTE: its columns are not known here
-            return False
-        scans.append(Scan(called, _lowered(source["alias"] or called[-1])))
-        return True
-    if source["type"] == "JOIN" and source["join_type"] == "INNER" and source["ref_type"] in ("REGULAR", "CROSS"):
-        return _inner(source["left"], walk, scans) and _inner(source["right"], walk, scans)
-    return False
-
-
-_COMPARE = {
-    "COMPARE_EQUAL": ("=", "="),
-    "COMPARE_NOTEQUAL": ("<>", "<>"),
-    "COMPARE_LESSTHAN": ("<", ">"),
-    "COMPARE_GREATERTHAN": (">", "<"),
-    "COMPARE_LESSTHANOREQUALTO": ("<=", ">="),
-    "COMPARE_GREATERTHANOREQUALTO": (">=", "<="),
-}
-
-
-def _conjuncts(node: Mapping[str, Any], found: list[Comparison]) -> None:
-    match node.get("class"), node.get("type"):
-        case "CONJUNCTION", "CONJUNCTION_AND":
-            for child in node["children"]:
-                _conjuncts(child, found)
-        case "COMPARISON", kind if kind in _COMPARE:
-            for one, other, operator in (
-                (node["left"], node["right"], _COMPARE[kind][0]),
-                (node["right"], node["left"], _COMPARE[kind][1]),
-            ):
-                _found(found, one, operator, [other])
-        case "BETWEEN", "COMPARE_BETWEEN":
-            _found(found, node["input"], "between", [node["lower"], node["upper"]])
-        case "OPERATOR", "COMPARE_IN" | "COMPARE_NOT_IN":
-            operator = "in" if node["type"] == "COMPARE_IN" else "not-in"
-            _found(found, node["children"][0], operator, node["children"][1:])
-        case "OPERATOR", "OPERATOR_IS_NULL" | "OPERATOR_IS_NOT_NULL":
-            operator = "is-null" if node["type"] == "OPERATOR_IS_NULL" else "is-not-null"
-            _found(found, node["children"][0], operator, [])
-
-
-def _found(found: list[Comparison], column: Mapping[str, Any], operator: str, values: Sequence[Any]) -> None:
-    if column.get("class") != "COLUMN_REF" or len(column["column_names"]) > 2 or len(values) > 1000:
-        return
-    literals = [_literal(value) for value in values]
-    if any(literal is None for literal in literals):
-        return
-    *table, name = column["column_names"]
-    found.append(
-        Comparison(
-            _lowered(table[0]) if table else None, _lowered(name), operator, tuple(x for x in literals if x is not None)
-        )
-    )
-
-
-def _literal(node: Mapping[str, Any]) -> tuple[str, str] | None:
-    """A literal as (SQL type, text); None for anything else."""
-    kind = ""
-    if node.get("class") == "CAST" and not node.get("try_cast") and not node["cast_type"].get("type_info"):
-        kind = node["cast_type"]["id"]
-        node = node["child"]
-        if kind not in ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE") or node.get("class") != "CONSTANT":
-            return None
-    if node.get("class") != "CONSTANT":
-        return None
-    value = node["value"]
-    if value.get("is_null"):
-        return None
-    type_, shown = value["type"]["id"], value.get("value")
-    if kind:
-        return (kind, shown) if type_ == "VARCHAR" and isinstance(shown, str) else None
-    if type_ == "VARCHAR" and isinstance(shown, str):
-        return "VARCHAR", shown
-    if type_ in ("INTEGER", "BIGINT") and isinstance(shown, int):
-        return "BIGINT", str(shown)
-    if type_ == "DOUBLE" and isinstance(shown, float):
-        return "DOUBLE", repr(shown)
-    return None
-
-
-def _lowered(name: str) -> str:
-    """Lower-cased in ASCII only, then compared exactly (design §1)."""
-    return "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in name)
-
-
-def _word(kind: Any) -> str:
-    return str(kind).replace("_", " ").lower()[:60]

@@ -282,6 +282,9 @@ def revoke(node: Node, principal: Principal, id: str, *, why: str) -> Grant:
         home.agreements.change_grant(change.connection, ended, agreements.sign(ended, home.key))
         terms = _Terms(held.to, _columns(held), held.until, _purpose(held), _why(why))
         _told(node, home, change, "access.revoked", principal, held.product, terms, grant=id)
+    for facts in home.facts(held.product):
+        # copies hold nothing that a decision no longer shows, but nobody may need them now
+        node.engine.drop_copies(home.copies, facts.id)
     return ended
 
 
