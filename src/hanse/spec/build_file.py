@@ -1,4 +1,22 @@
-"""build.yaml: the sources of a product and how each of its tables is made."""
+"""build.yaml: the sources of a product and how each of its tables is made.
+
+sources          name → {kind: files, path, format, …}: how transforms call it; `kind` names a plug-in, the rest is what
+                 it takes; a relative path starts at the product's folder
+tables           table → transform; `orders@1` for the table of major 1, `orders` for that of the highest major
+    sql          a file beside build.yaml: one SELECT over sources and pinned addresses (`sales.orders_v1.lines`); or
+    python       a file beside it, and in it
+    function     the function's name (default: the table's), called with an Arrow table an input
+    inputs       argument → {from: pinned address or source, columns: [those it is given, and no other]}
+    lineage      column → [argument.column]: what it is made of; absent: all that the function is given
+    mode         full (default) or incremental
+    by           incremental: key (rows of the same primary key are replaced) or time (rows are appended)
+    time_column  by time: the column that tells a row's time
+    late         by time: how far back rows may still come: seconds, or 30m, 12h, 3d (default 0)
+accept_governed  addresses of inputs that may be masked or filtered for this product
+limits           wall_seconds, cpu_seconds, memory_mib of each transform
+storage          copy (default); live is reserved
+schedule         when to build: five fields of cron
+"""
 
 from __future__ import annotations
 
@@ -48,6 +66,14 @@ NOT_MADE = code(
     "Add the table under `tables` in build.yaml.",
 )
 
+LIVE = code(
+    "build.live-storage",
+    Kind.INVALID,
+    "Live storage is not there yet",
+    "Data that stay in their source have no snapshot, so no past and no proof of what was read; the word is reserved.",
+    "Write storage: copy, or leave it out.",
+)
+
 _TOP = ("sources", "tables", "accept_governed", "limits", "schedule", "storage")
 _TABLE = ("sql", "python", "function", "inputs", "lineage", "mode", "by", "time_column", "late")
 _LIMITS = ("wall_seconds", "cpu_seconds", "memory_mib")
@@ -68,6 +94,9 @@ def build_file(
     reader.known("", tree, _TOP)
     sources = tuple(reader.sources(tree.get("sources")))
     transforms = tuple(reader.transforms(tree.get("tables")))
+    reader.storage(tree.get("storage"))
+    if not isinstance(tree.get("schedule"), str | None):
+        reader.bad("/schedule", "schedule is a text of five fields", 'write schedule: "0 6 * * *"')
     limits = reader.limits(tree.get("limits"))
     accepted = reader.texts("/accept_governed", tree.get("accept_governed"))
     if not rejects(reader.findings):
@@ -261,6 +290,12 @@ class _Reader:
             self.bad(at, f"{str(value)[:40]!r} is no length of time", "write seconds, or 30m, 12h, 3d")
             return 0.0
         return float(match[1]) * _UNITS.get(match[2], 1)
+
+    def storage(self, value: Any) -> None:
+        if value == "live":
+            self.found("/storage", LIVE, "storage: live is reserved", "write storage: copy")
+        elif value not in (None, "copy"):
+            self.bad("/storage", f"storage is copy, not {str(value)[:40]!r}", "write storage: copy")
 
     def limits(self, tree: Any) -> Mapping[str, Any]:
         if tree is None:

@@ -191,6 +191,14 @@ class Folder:
                 self.add(document.place(at), NO_CONTRACT, f"output port {port.name[:63]!a} has no contract",
                          "add contractId: ID")  # fmt: skip
                 continue
+            line = PortLine(self.id, sql_name(port), port.version.major)
+            if line in served and served[line].version != port.version:
+                self.add(
+                    document.place(f"{at}/version"), SERVED_TWICE,
+                    f"{line} is served as {served[line].version} and as {port.version}",
+                    "keep the newer one, or give it another major",
+                )  # fmt: skip
+                continue
             name = self._file_of(port, contracts, document.place(f"{at}/contractId"), used)
             if name is None:
                 continue
@@ -206,14 +214,6 @@ class Folder:
                     document.place(f"{at}/contractId"), SHARED,
                     f"port {port.name[:63]!a} has the contract of port {used[name].name[:63]!a}: one set of tables",
                     "nothing to do: every product is readable over every protocol", Severity.NOTE,
-                )  # fmt: skip
-                continue
-            line = PortLine(self.id, sql_name(port), port.version.major)
-            if line in served:
-                self.add(
-                    document.place(f"{at}/version"), SERVED_TWICE,
-                    f"{line} is served as {served[line].version} and as {port.version}",
-                    "keep the newer one, or give it another major",
                 )  # fmt: skip
                 continue
             used[name], served[line], lines[line] = port, port, contract

@@ -54,7 +54,7 @@ def transform_findings(project: Project, files: ProductFiles) -> Iterator[Findin
         lineage = lineages.get(TableId(id, transform.major, transform.table))
         if lineage is None:
             continue
-        if not lineage.tables and transform.language == "sql" and not lineage.columns:
+        if not lineage.tables and all(origins is None for origins in lineage.columns.values()):
             certain = False
             yield _told(transform, UNREADABLE, "what it reads cannot be told", "write one SELECT", Severity.WARNING)
         for address in sorted(lineage.tables):
@@ -65,6 +65,7 @@ def transform_findings(project: Project, files: ProductFiles) -> Iterator[Findin
                     yield _told(transform, UNKNOWN, f"there is no source {address[0][:63]!r}", mend)
                 continue
             yield from _input(project, id, transform, address, declared, outside, read)
+        yield from _columns(project, transform)
     for contract_id, port in declared.items():
         if certain and contract_id not in read:
             message = f"no transform reads input port {port.name[:63]!a} (contract {contract_id!r})"
@@ -112,6 +113,20 @@ def _input(
         near = nearest(product, known)
         mend = f"write {' or '.join(near)}" if near else "add an input port for it"
         yield _told(transform, UNDECLARED, f"{dotted[:200]} is neither in the project nor an input port", mend)
+
+
+def _columns(project: Project, transform: Transform) -> Iterator[Finding]:
+    """A Python transform is given columns that its inputs have."""
+    for name, columns in transform.inputs.items():
+        id = table_of(project, tuple(part.lower() for part in transform.origins.get(name, name).split(".")))
+        table = project.products[id.product].tables[id] if id is not None else None
+        for column in columns if table is not None else ():
+            assert table is not None
+            if table.column(column) is None:
+                known = [c.name for c in table.columns]
+                near = nearest(column[:255], known) or known[:10]
+                message = f"input {name!r} has no column {column[:63]!a}"
+                yield _told(transform, UNKNOWN, message, f"write {' or '.join(near)}")
 
 
 def _told(transform: Transform, slug: str, message: str, mend: str, severity: Severity = Severity.ERROR) -> Finding:
