@@ -15,6 +15,7 @@ from hanse.governance.identity import Claims, Verifier, public_jwk
 from hanse.names import ProductId
 from hanse.node.home import Home
 from hanse.node.names import Names
+from hanse.node.outbox import deliver
 from hanse.node.people import ISSUER, People, audience, issuer_key
 from hanse.node.runs import Runs
 from hanse.spec.model import Domain
@@ -109,11 +110,12 @@ class Node:
         return held[1]
 
     def repair(self) -> None:
-        """Do what a crash left undone: Iceberg's main follows each current publication."""
+        """Do what a crash left undone: Iceberg's main follows each current publication, events are handed on."""
         for home in self.homes.values():
             for publication in home.store.current().values():
                 if not publication.main_followed:
                     follow(home, publication.product)
+            deliver(home)
 
     async def close(self) -> None:
         """Let runs and answers end, stop the engine, write the audits to their ends and give the locks back."""

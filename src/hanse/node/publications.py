@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hanse.node.home.home import Home
     from hanse.node.node import Node
 
+LOG = logging.getLogger("hanse.publish")
 _LOCKS: weakref.WeakKeyDictionary[Home, threading.Lock] = weakref.WeakKeyDictionary()
 _GUARD = threading.Lock()
 _TRY_SECONDS = 0.2
@@ -126,8 +128,12 @@ def follow_up(node: Node, home: Home, product: ProductId) -> None:
     from hanse.node.node import follow
 
     node.settings.failpoints.reach("P8")
-    follow(home, product)
-    deliver(home, failpoints=node.settings.failpoints)
+    try:
+        follow(home, product)
+        deliver(home, failpoints=node.settings.failpoints)
+    except Exception:
+        # the publication stands; whatever keeps Iceberg or a listener from following does not unmake it
+        LOG.exception("after the publication of %s", product)
 
 
 def sign(home: Home, publication: Publication) -> str:

@@ -77,7 +77,7 @@ def compare(
             findings.append(Finding.at(product.place, BREAKING, message, mend=f"put {old.place.file} back"))
             touched |= {(line.major, table.name): frozenset() for table in old.tables}
         lines.append(_line(line, old, new, told))
-    findings += _moves(published, old_status, files)
+    findings += _moves(old_status, files)
     if product.id in allow_breaking:
         findings = [replace(f, severity=Severity.WARNING) if f.code in _BREAKING_CODES else f for f in findings]
     differs = published is None or bundle != texts(files)
@@ -109,9 +109,9 @@ def _change(change: Change) -> ChangeLine:
     return ChangeLine(sign, change.step.name.lower(), change.what, change.reason, change.table, change.column)
 
 
-def _moves(published: Published | None, old_status: str | None, files: ProductFiles) -> Iterator[Finding]:
+def _moves(old_status: str | None, files: ProductFiles) -> Iterator[Finding]:
     new = files.product.status
-    if published is not None and old_status and new != old_status and not may_move(old_status, new):
+    if old_status and new != old_status and not may_move(old_status, new):
         message = f"status {old_status} cannot become {new}"
         yield Finding.at(files.product.place, BAD_MOVE, message, mend=f"keep {old_status}, or take the steps between")
 

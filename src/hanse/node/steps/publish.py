@@ -128,10 +128,11 @@ def publish(
         )
         _unblocked(node, fresh, id, chosen, whole=not only)
         made = Plan(id, fresh.bundle, fresh.products, fresh.policies, fresh.findings)
-        policies = _policies(node, homes, project, made, principal)
+        _policies(node, homes, project, made, principal)
         report = _products(Publisher(node, project, made, principal, progress, cancelled), chosen)
     node.settings.failpoints.reach("P10")
-    return PublishReport(id, tuple(report), policies)
+    mine = {home.domain for home in homes}
+    return PublishReport(id, tuple(report), tuple(sorted(_domains(body) & mine)))
 
 
 def _kept(node: Node, plan_id: str) -> tuple[str, Mapping[str, Any], Project, list[Finding]]:
@@ -212,9 +213,7 @@ def _unblocked(node: Node, fresh: Plan, id: str, chosen: Collection[ProductId], 
         raise PlanBlocked(blocked, [one for one in fresh.products if whole and one not in blocked])
 
 
-def _policies(
-    node: Node, homes: Collection[Home], project: Project, made: Plan, principal: Principal
-) -> tuple[str, ...]:
+def _policies(node: Node, homes: Collection[Home], project: Project, made: Plan, principal: Principal) -> None:
     """Put into effect what the plan changes in the documents that govern the domains; an owner's to do."""
     changed: list[tuple[Home, PolicyChange]] = [
         (home, change) for home in homes for change in made.policies if change.domain == home.domain
@@ -239,7 +238,6 @@ def _policies(
                 }
             )
         deliver(home, failpoints=node.settings.failpoints)
-    return tuple(home.domain for home, _ in changed)
 
 
 def _products(publisher: Publisher, chosen: Collection[ProductId]) -> list[PublishedProduct]:
