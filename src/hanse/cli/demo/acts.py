@@ -8,7 +8,7 @@ from typing import Any
 
 from hanse.cli.demo.script import Step
 from hanse.cli.transport import read_bundle
-from hanse.client import Client
+from hanse.client import Client, ClientError
 from hanse.client.http import Client as HttpClient
 
 
@@ -36,6 +36,9 @@ def act(step: Step, cast: Cast, root: Path, told: Callable[[str], None]) -> Iter
     if step.do == "publish":
         yield from _publish(step, client, root, told)
     elif step.do == "request":
+        if step.reader is not None:
+            # a product becomes one who can ask and be granted when a plan accepts its descriptor
+            client.post("/plan", {"files": read_bundle(root), "products": [step.reader]})
         request = client.post("/access/requests", step.terms)["request"]
         yield f"{step.who} asks for {request['product']} for {request['to']}: {request['why']}"
     elif step.do == "approve":
@@ -57,7 +60,20 @@ def _publish(step: Step, client: Client, root: Path, told: Callable[[str], None]
         {"plan": plan["id"], "only": list(step.products)},
         lambda event: told(str(event.get("text", ""))),
     )
+    if not report["ok"]:
+        raise ClientError(_problem(report))
     for product in report["products"]:
         checks = product.get("checks") or {}
         words = f"{checks['ok']} of {checks['total']} checks pass" if checks else product["state"]
         yield f"{step.who} publishes {product['product']}: {words}"
+
+
+def _problem(report: dict[str, Any]) -> dict[str, Any]:
+    """The first thing that stopped a publication, as a problem."""
+    for product in report["products"]:
+        for finding in [*filter(None, [product.get("finding")]), *product.get("findings", ())]:
+            if finding["severity"] == "error":
+                what = f"{product['product']}: {finding['message']}"
+                return {"code": finding["code"], "kind": "invalid", "detail": what, "mend": finding["mend"]}
+    blocked = ", ".join(one["product"] for one in report["products"] if one["state"] != "published")
+    return {"code": "publish.blocked", "kind": "invalid", "detail": f"{blocked}: not published"}

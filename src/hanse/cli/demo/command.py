@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import threading
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from hanse.cli.demo.script import Script, read
 from hanse.cli.state import state
 from hanse.errors import HanseError, Kind, code
 
-_DONE = ".hanse/demo-is-set"
+_DONE = ".hanse/demo-steps"
+_GRANTED = ".hanse/demo-granted"
 _HOST = "127.0.0.1"
 
 
@@ -56,6 +59,7 @@ def command(ctx: click.Context, folder: Path, port: int, no_open: bool, once: bo
     began = time.perf_counter()
     _copy(root)
     state(ctx).dir = root
+    signal.signal(signal.SIGTERM, _interrupt)
     from hanse.app import Serving
     from hanse.cli.local import token
 
@@ -64,16 +68,14 @@ def command(ctx: click.Context, folder: Path, port: int, no_open: bool, once: bo
         cast = Cast(serving.address, lambda person: token(root, person))
         stack.callback(cast.close)
         script = read(root)
-        fresh = not (root / _DONE).exists()
-        if fresh:
-            _set_up(script, cast, root)
+        _set_up(script, cast, root)
         _say(f"\nYour mesh is up: {serving.address}   ({render.took(time.perf_counter() - began)})")
         if serving.port != port:
             _say(f"Port {port} is taken, so it listens on {serving.port}.")
-        _play(script, cast)
+        _play(script, cast, root)
         _your_turn(folder, serving.address, once=once)
         if not once:
-            _wait(serving)
+            _wait(serving.ended)
     return 0
 
 
@@ -112,40 +114,44 @@ def _remove(root: Path) -> int:
 
 
 def _set_up(script: Script, cast: Cast, root: Path) -> None:
+    """Do the owners' steps that were not done yet; a start that was broken off goes on where it ended."""
+    marker = root / _DONE
+    done = int(marker.read_text()) if marker.exists() else 0
     products = sum(len(step.products) for step in script.steps)
-    _say(f"Demo mesh in {root} (336 776 real flights from New York in 2013; nothing is downloaded)\n")
-    published = 0
+    published = sum(len(step.products) for step in script.steps[:done])
+    if done < len(script.steps):
+        _say(f"Demo mesh in {root} (336 776 real flights from New York in 2013; nothing is downloaded)\n")
     line = _Line()
-    for step in script.steps:
+    for number, step in enumerate(script.steps[done:], done + 1):
         for text in act(step, cast, root, line.progress):
             if step.do == "publish":
                 published += 1
                 text = f"[{published}/{products}] {text}"
             line.done(text)
-    (root / _DONE).write_text("The owners' steps of demo.yaml have been done.\n")
+        marker.write_text(str(number))
 
 
-def _play(script: Script, cast: Cast) -> None:
+def _play(script: Script, cast: Cast, root: Path) -> None:
     from hanse.cli.demo.show import ask, audited, side_by_side
 
+    since = datetime.now(UTC)
     _say("\nOne question, asked by four persons:\n")
     click.echo(f"  {script.sql}\n")
     told = [ask(cast, who, script.sql) for who in script.people]
     click.echo("\n".join(side_by_side(told)))
-    ids = [one.query_id for one in told if one.query_id]
-    asked: list[str] = []
-    for step in script.then:
-        asker = step.who if step.do == "request" else None
-        if asker is not None:
-            asked.append(asker)
-        for text in act(step, cast, Path(), lambda _: None):
-            click.echo(f"  {text}")
+    granted = root / _GRANTED
+    if granted.exists():
+        click.echo("  (an earlier start already granted what is asked for here: hanse access list)")
+    else:
+        for step in script.then:
+            for text in act(step, cast, root, lambda _: None):
+                click.echo(f"  {text}")
+        granted.touch()
+    askers = list(dict.fromkeys(step.who for step in script.then if step.do == "request"))
     click.echo("\nThe question again:\n")
-    again = [ask(cast, who, script.sql) for who in asked]
-    click.echo("\n".join(side_by_side(again)))
-    ids += [one.query_id for one in again if one.query_id]
+    click.echo("\n".join(side_by_side([ask(cast, who, script.sql) for who in askers])))
     click.echo("What the owner's audit holds of just these reads:\n")
-    click.echo("\n".join(audited(cast, "owner_operations", "operations/flights", ids)))
+    click.echo("\n".join(audited(cast, "owner_operations", "operations/flights", since)))
 
 
 def _your_turn(folder: Path, address: str, *, once: bool) -> None:
@@ -165,9 +171,7 @@ def _your_turn(folder: Path, address: str, *, once: bool) -> None:
         click.echo(f"Serving {address}     stop: Ctrl C      remove: hanse demo --dir {folder} --remove")
 
 
-def _wait(serving: object) -> None:
-    ended = getattr(serving, "ended", None)
-    assert isinstance(ended, threading.Event)
+def _wait(ended: threading.Event) -> None:
     try:
         while not ended.wait(0.5):
             pass
@@ -190,6 +194,11 @@ class _Line:
         if self._terminal:
             click.echo("\r\x1b[2K", err=True, nl=False)
         click.echo(f"  {text}", err=True)
+
+
+def _interrupt(*_: object) -> None:
+    # ended like by Ctrl C: the node finishes what it began, and lets go of the homes
+    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

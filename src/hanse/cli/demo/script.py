@@ -37,6 +37,11 @@ class Step:
             "why": self.why,
         }
 
+    @property
+    def reader(self) -> str | None:
+        """The product that the access is for; None when it is for a person or team."""
+        return self.to if self.to is not None and ":" not in self.to else None
+
     def _whom(self) -> str | None:
         return self.to if self.to is None or ":" in self.to else f"product:{self.to}"
 

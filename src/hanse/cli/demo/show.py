@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from textwrap import wrap
 from typing import Any
 
@@ -12,7 +14,6 @@ import click
 from rich.cells import cell_len
 
 from hanse.cli import render
-from hanse.cli.audit import lines as audit_lines
 from hanse.cli.demo.acts import Cast
 from hanse.cli.findings import printable
 from hanse.cli.query import rules_of
@@ -29,24 +30,21 @@ class Told:
     who: str
     lines: tuple[str, ...]
     rule: str
-    query_id: str
 
 
 def ask(cast: Cast, who: str, sql: str) -> Told:
     """Ask `sql` as `who`; a refusal is an answer, too."""
     try:
         with cast[who].stream("POST", "/query", {"sql": sql}) as reply:
-            import json
-
             answer = json.loads(reply.text())
     except ClientError as error:
         if error.kind == "failed":
             raise
         mend = error.problem.get("mend", "")
-        return Told(who, (click.style("refused", fg="red"),), f"{error.code}: {error}. Mend: {mend}", "")
+        return Told(who, (click.style("refused", fg="red"),), f"{error.code}: {error}. Mend: {mend}")
     names = [column["name"] for column in answer["columns"]]
     lines = render.table(names, answer["rows"], masked=answer.get("masked", ()), colour=render.is_terminal())
-    return Told(who, tuple(lines), _rule(answer), str(answer.get("id", "")))
+    return Told(who, tuple(lines), _rule(answer))
 
 
 def _rule(answer: dict[str, Any]) -> str:
@@ -91,8 +89,19 @@ def _joined(row: Sequence[Sequence[str]]) -> list[str]:
     return lines
 
 
-def audited(cast: Cast, owner: str, product: str, ids: Sequence[str]) -> list[str]:
-    """The owner's audit lines of just the reads in `ids`, oldest first."""
-    entries = cast[owner].get("/audit", {"product": product, "limit": 200})["entries"]
-    own = [entry for entry in entries if entry["id"] in ids]
-    return audit_lines(sorted(own, key=lambda entry: entry["at"]), width=shutil.get_terminal_size((110, 24)).columns)
+def audited(cast: Cast, owner: str, product: str, since: datetime) -> list[str]:
+    """The reads of `product` since a moment as its owner's audit has them, oldest first."""
+    asked = {"product": product, "since": since.isoformat(), "limit": 200}
+    entries = [e for e in cast[owner].get("/audit", asked)["entries"] if e["action"] == "query"]
+    rows = [
+        (
+            entry["at"][11:19],
+            entry["principal"].removeprefix("person:"),
+            entry["outcome"],
+            "" if entry["outcome"] == "refused" else entry["rows"],
+            "; ".join(rule.partition(" (")[0] for rule in entry["rules"]),
+        )
+        for entry in sorted(entries, key=lambda entry: entry["at"])
+    ]
+    heads = ("when (UTC)", "who", "outcome", "rows", "decided by")
+    return render.table(heads, rows, width=shutil.get_terminal_size((110, 24)).columns, colour=render.is_terminal())

@@ -92,7 +92,7 @@ async def build(call: Call) -> Response:
         )
         return report.as_json()
 
-    return started(call, "build", work)
+    return await started(call, "build", work)
 
 
 @route(
@@ -124,7 +124,7 @@ async def test(call: Call) -> Response:
         )
         return report.as_json()
 
-    return started(call, "test", work)
+    return await started(call, "test", work)
 
 
 @route(
@@ -153,7 +153,7 @@ async def publish(call: Call) -> Response:
         told: dict[str, Any] = report.as_json()
         return told
 
-    return started(call, "publish", work)
+    return await started(call, "publish", work)
 
 
 @route(
@@ -200,8 +200,9 @@ def read(files: dict[str, str]) -> tuple[Project, list[Any]]:
     return project(files)
 
 
-def started(call: Call, verb: str, work: Callable[[Progress, threading.Event], dict[str, Any]]) -> Response:
+async def started(call: Call, verb: str, work: Callable[[Progress, threading.Event], dict[str, Any]]) -> Response:
     """Start a run; 202 with where to follow it."""
+    await call.node.engine.start()  # once; whoever only looks does not pay for it
     run = call.node.runs.start(verb, call.principal, work)
     told = {"schema": "hanse.run/1", "run": run}
     response = document(told, 202)
