@@ -121,7 +121,7 @@ def publish(
     with held(homes, cancelled) as ours:
         if not ours:
             raise RunCancelled("the publish was cancelled", mend="start it again")
-        _current(node, id, body, project)
+        _current(node, id, body, project, chosen)
         products = [ProductId.parse(one["product"]) for one in body["products"] if one["state"] != value.REMOVED]
         fresh = compared(
             node, project, findings, principal=principal, products=products or None, allow_breaking=allow_breaking
@@ -170,10 +170,15 @@ def _chosen(body: Mapping[str, Any], only: Collection[ProductId]) -> list[Produc
     return [product for product in planned if not only or product in only]
 
 
-def _current(node: Node, id: str, body: Mapping[str, Any], project: Project) -> None:
-    """Raise `PlanOutOfDate` when a base or the policies moved; what this very plan moved does not count."""
+def _current(node: Node, id: str, body: Mapping[str, Any], project: Project, chosen: Collection[ProductId]) -> None:
+    """Raise `PlanOutOfDate` when the base of a chosen product, or the policies of its domain, moved.
+
+    What this very plan moved does not count.
+    """
     for one in body["products"]:
         product = ProductId.parse(one["product"])
+        if product not in chosen:
+            continue
         home = node.homes[product.domain]
         now = home.store.current().get(product)
         sequence = now.sequence if now else 0
@@ -186,8 +191,7 @@ def _current(node: Node, id: str, body: Mapping[str, Any], project: Project) -> 
             mend="hanse plan, look, publish again",
         )
     planned = {change["domain"]: change for change in body["policies"]}
-    domains = {ProductId.parse(one["product"]).domain for one in body["products"]} | set(planned)
-    for domain in sorted(domains):
+    for domain in sorted({product.domain for product in chosen} or set(planned)):
         home = node.homes[domain]
         change = govern.change(home, govern.wanted(node, home, project))
         then = planned.get(domain)
