@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from _measure import tell
-from hanse.governance.decide import decide, discoverable
 
+from hanse.governance.decide import decide, discoverable
 from hanse.governance.decision import ColumnFacts, Grant, Principal, PrincipalKind, Request, TableFacts
 from hanse.governance.policies import load
 from hanse.names import ProductId, TableId

@@ -16,9 +16,9 @@ from hanse.governance.decision import Grant, TableFacts
 from hanse.governance.keys import new_key
 from hanse.governance.policies import Policies, load
 from hanse.names import ProductId
-from hanse.node.audit_writer import AuditWriter, Recorded
 from hanse.node.facts import facts_of_line
 from hanse.node.home.agreements import Agreements
+from hanse.node.home.audit_writer import AuditWriter, Recorded
 from hanse.node.home.database import Database
 from hanse.node.home.lock import Lock
 from hanse.node.home.store import Store

@@ -16,7 +16,7 @@ from hanse.node.home.values import AccessRequest
 from hanse.node.permission import NotPermitted, allowed, require
 
 if TYPE_CHECKING:
-    from hanse.node.audit_writer import Recorded
+    from hanse.node.home.audit_writer import Recorded
     from hanse.node.home.home import Home
     from hanse.node.node import Node
 
