@@ -49,8 +49,8 @@ bench: $(VENV)/.dev ## every benchmark, one JSON line each
 
 lock: $(BIN)/python ## renew the requirement locks (hashes, no addresses)
 	@$(PIP) install uv
-	$(BIN)/uv pip compile -q pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/run.txt
 	$(BIN)/uv pip compile -q pyproject.toml --group build --group dev --extra postgres --extra s3 --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.txt
+	$(BIN)/uv pip compile -q pyproject.toml --group build -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/run.txt
 
 clean: ## remove what make made
 	rm -rf $(VENV) hanse-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
