@@ -19,7 +19,7 @@ def main(root: Path) -> None:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     asyncio.run_coroutine_threadsafe(node.engine.start(), loop).result(30)
-    plan = planned(World(root, node))
+    plan = planned(World(root, node, loop))
     print(plan.id, flush=True)
     report = publish(node, plan.id, principal=OWNER_SALES, only=[ORDERS])
     print(report.as_json()["products"][0]["sequence"], flush=True)

@@ -34,8 +34,8 @@ STEWARD = person("owner_sales", "sales")
 class World:
     """A project's folder, the node that holds its homes, and who acts."""
 
-    def __init__(self, root: Path, node: Node) -> None:
-        self.root, self.node = root, node
+    def __init__(self, root: Path, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+        self.root, self.node, self.loop = root, node, loop
         self.events: list[Event] = []
 
     @property
@@ -73,7 +73,7 @@ def opened(root: Path, files: Mapping[str, str], data: Mapping[str, str]) -> Ite
     thread.start()
     try:
         asyncio.run_coroutine_threadsafe(node.engine.start(), loop).result(30)
-        yield World(root, node)
+        yield World(root, node, loop)
     finally:
         asyncio.run_coroutine_threadsafe(node.close(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)

@@ -90,7 +90,7 @@ def search(node: Node, request: Request, words: str) -> SearchResult:
     if not asked:
         return SearchResult(tuple(sorted((entry.hit for entry in entries), key=lambda hit: hit.product)))
     hits = sorted(_found(node, request, entries, asked), key=lambda hit: (hit.rank, hit.product))
-    near = () if hits else _near(entries, asked)
+    near = () if hits else _near(node, request, entries, asked)
     return SearchResult(tuple(hits), near)
 
 
@@ -147,8 +147,11 @@ def _rank(entry: _Entry, word: str) -> int | None:
     return 5 if word in entry.title or word in entry.text else None
 
 
-def _near(entries: Iterable[_Entry], asked: Sequence[str]) -> tuple[str, ...]:
-    known = {word for entry in entries for word in entry.words}
+def _near(node: Node, request: Request, entries: Iterable[_Entry], asked: Sequence[str]) -> tuple[str, ...]:
+    known: set[str] = set()
+    for entry in entries:
+        hidden = {name.lower() for name in _hidden(node, request, entry.hit.product)}
+        known |= entry.words | {column for column, _ in entry.columns if column not in hidden}
     return tuple(dict.fromkeys(name for word in asked for name in nearest(word, known, 2)))[:3]
 
 
@@ -192,7 +195,7 @@ def _entry(id: ProductId, published: Published) -> _Entry:
     )
     tags = frozenset(tag.lower() for tag in (*described.tags, *(tag for table in tables for tag in table.tags)))
     title = described.title.lower()
-    words = {*_WORD.findall(title), id.domain, id.name, *tags, *(column for column, _ in columns)}
+    words = {*_WORD.findall(title), id.domain, id.name, *tags}
     return _Entry(hit, title, str(id), columns, tags, "\n".join(texts).lower(), frozenset(words))
 
 
