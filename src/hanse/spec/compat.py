@@ -6,13 +6,13 @@ What each kind of change means is a table, `compat_rules.RULES`. Nested columns 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hanse.errors import Finding, Kind, Place, Severity, code
 from hanse.names import Version
 from hanse.spec.compat_rules import RULES, Step
-from hanse.spec.compat_values import rule_change, service_level_change, type_change, value_changes
+from hanse.spec.compat_values import BLOCKS, rule_change, service_level_change, severity, type_change, value_changes
 from hanse.spec.document import load
 from hanse.spec.model import Column, Contract, Relationship, Rule, ServiceLevel, Table
 
@@ -163,6 +163,8 @@ class _Comparison:
     new: Contract
     classifications: tuple[str, ...]
     table: str = ""
+    # of the table that is compared: column path before → after, None for one that is gone
+    became: dict[tuple[str, ...], tuple[str, ...] | None] = field(default_factory=dict)
 
     def change(self, what: str, place: Place, column: str | None = None, old: Any = "", new: Any = "") -> Change:
         rule = RULES[what]
@@ -214,22 +216,30 @@ class _Comparison:
         if [k.lower() for k in keys[0]] != [k.lower() for k in keys[1]]:
             what = "removed" if not keys[1] else "added" if not keys[0] else "changed"
             yield self.change(f"primary-key-{what}", new.place, old=", ".join(keys[0]), new=", ".join(keys[1]))
-        yield from self._columns(old.columns, new.columns, (), new.place)
+        self.became = {}
+        yield from self._columns(old.columns, new.columns, (), (), new.place)
         yield from self._rules(old.rules, new.rules, new.place)
         yield from self._relationships(old.relationships, new.relationships, new.place)
 
     def _columns(
-        self, old: Sequence[Column], new: Sequence[Column], path: tuple[str, ...], near: Place
+        self,
+        old: Sequence[Column],
+        new: Sequence[Column],
+        was: tuple[str, ...],
+        path: tuple[str, ...],
+        near: Place,
     ) -> Iterator[Change]:
         pairs, removed, added = _matched(
             [_key(self.old, c) for c in old], [_key(self.new, c) for c in new], lambda a, b: False
         )
         for before, after in pairs:
             here = (*path, after.name)
+            self.became[(*was, before.name)] = here
             if before.name != after.name:
                 yield self.change("column-renamed", after.place, ".".join(here), before.name, after.name)
-            yield from self._column(before, after, here)
+            yield from self._column(before, after, (*was, before.name), here)
         for before in removed:
+            self.became |= {below: None for below, _ in before.walk(was)}
             yield self.change("column-removed", self.gone(before.place, near), ".".join((*path, before.name)))
         for after in added:
             yield self.change("column-added", after.place, ".".join((*path, after.name)))
@@ -238,7 +248,7 @@ class _Comparison:
         if [before.name.lower() for before, _ in moved] != stayed:
             yield self.change("column-moved", near, ".".join(path) or None)
 
-    def _column(self, old: Column, new: Column, path: tuple[str, ...]) -> Iterator[Change]:
+    def _column(self, old: Column, new: Column, was: tuple[str, ...], path: tuple[str, ...]) -> Iterator[Change]:
         at, name = new.place, ".".join(path)
         nested = bool(old.children) and bool(new.children) and type(old.type) is type(new.type)
         if not nested and (what := type_change(old, new)) is not None:
@@ -262,7 +272,7 @@ class _Comparison:
         if set(old.tags) != set(new.tags):
             yield self.change("tags-changed", at, name)
         if nested:
-            yield from self._columns(old.children, new.children, path, at)
+            yield from self._columns(old.children, new.children, was, path, at)
 
     def _level(self, classification: str | None) -> int:
         """The place of a class, counted from 0; one that is not known counts as the highest, as for readers."""
@@ -272,7 +282,11 @@ class _Comparison:
         return known.index(classification) if classification in known else len(known)
 
     def _rules(self, old: Sequence[Rule], new: Sequence[Rule], near: Place) -> Iterator[Change]:
-        before, after = _by_identity(old), _by_identity(new)
+        # the rules of a column that is gone went with it, and those of a new one came with it
+        moved = [replace(rule, column=self.became.get(rule.column)) if rule.column else rule for rule in old]
+        stays = {path for path in self.became.values() if path is not None}
+        before = _by_identity([new for new, rule in zip(moved, old, strict=True) if new.column or not rule.column])
+        after = _by_identity([rule for rule in new if not rule.column or rule.column in stays])
         for key, rule in before.items():
             column = ".".join(rule.column) if rule.column else None
             successor = after.get(key)
@@ -311,7 +325,7 @@ class _Comparison:
 
 
 def _blocks(rule: Rule) -> bool:
-    return rule.severity.lower() in ("error", "critical", "fatal", "blocker")
+    return severity(rule) >= BLOCKS
 
 
 def _said(value: Any) -> str:
@@ -320,8 +334,13 @@ def _said(value: Any) -> str:
 
 
 def _by_identity(rules: Sequence[Rule]) -> dict[tuple[Any, ...], Rule]:
-    """Rules by column and name; those without a name of their own are named after what they measure."""
-    return {(rule.column, rule.kind, rule.name): rule for rule in rules}
+    """Rules by column and name; one without a name of its own is named after its column and what it measures."""
+    found: dict[tuple[Any, ...], Rule] = {}
+    for rule in rules:
+        own = rule.column is None or not rule.name.startswith(".".join(rule.column) + " ")
+        key = (rule.column, rule.kind, rule.name if own else rule.metric)
+        found.setdefault(key if key not in found else (*key, rule.name), rule)
+    return found
 
 
 def _link(link: Relationship) -> tuple[Any, ...]:

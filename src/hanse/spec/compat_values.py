@@ -18,8 +18,7 @@ _SMALLER = {"latency", "ly", "freshness", "frequency", "fy", "timetodetect", "td
             "tr", "timetorecover", "responsetime", "errorrate", "er"}  # fmt: skip
 _GREATER = {"retention", "re", "availability", "av", "throughput", "th"}
 _LATER = {"endofsupport", "es", "endoflife", "el"}
-_SEVERITIES = ("info", "warning", "error")
-_ROWS = {"rows": 0, "percent": 1}
+BLOCKS = 2
 
 
 def type_change(old: Column, new: Column) -> str | None:
@@ -190,29 +189,29 @@ def _multiple(old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
 def rule_change(old: Rule, new: Rule) -> tuple[str, str, str] | None:
     """(row of the table, old, new) when a quality rule asks for more, less or something else."""
     shown = _asked(old), _asked(new)
-    before, after = _severity(old), _severity(new)
+    before, after = severity(old), severity(new)
     asks = _asks(old, new)
     if asks == "same" and before == after:
         return None
     weight = "same" if before == after else "tightened" if after > before else "relaxed"
-    blocks = _SEVERITIES.index("error")
-    if before < blocks:
+    if before < BLOCKS:
         # what blocked nothing promised nothing; only one that blocks from now on is a promise
-        return ("rule-tightened" if after >= blocks else "warning-changed"), *shown
+        return ("rule-tightened" if after >= BLOCKS else "warning-changed"), *shown
     if weight == "relaxed" or asks == "relaxed":
         return "rule-relaxed", *shown
     return ("rule-changed" if asks == "changed" else "rule-tightened"), *shown
 
 
-def _severity(rule: Rule) -> int:
+def severity(rule: Rule) -> int:
+    """How much a rule weighs: 0 for a hint, 1 for a warning, `BLOCKS` for one that stops a publication."""
     word = rule.severity.lower()
-    return 0 if word in ("info", "note", "debug") else 1 if word.startswith("warn") else 2
+    return 0 if word in ("info", "note", "debug") else 1 if word.startswith("warn") else BLOCKS
 
 
 def _asked(rule: Rule) -> str:
     share = " percent" if rule.unit == "percent" else ""
     asked = f"{rule.operator} {rule.expected}{share}" if rule.operator else "no limit"
-    return asked if _severity(rule) == 2 else f"{asked} ({rule.severity})"
+    return asked if severity(rule) == BLOCKS else f"{asked} ({rule.severity})"
 
 
 def _asks(old: Rule, new: Rule) -> str:
