@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from hanse.node.names import Names
 from hanse.node.outbox import deliver
 from hanse.node.people import ISSUER, People, audience, issuer_key
 from hanse.node.runs import Runs
+from hanse.node.upkeep import Upkeep
 from hanse.spec.model import Domain
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from hanse.node.settings import Settings
 
 Clock = Callable[[], datetime]
+LOG = logging.getLogger("hanse.node")
 
 
 class NoProject(HanseError):
@@ -47,6 +50,7 @@ class Node:
         self.people = People(settings.project / "people.yaml")
         self.issuer = ISSUER
         self.runs = Runs(clock)
+        self.upkeep = Upkeep(homes, timedelta(hours=settings.stage_grace_hours))
         key = issuer_key(settings.project / ".hanse" / "issuer")
         self.verifier = Verifier({ISSUER: [public_jwk(key)]}, settings.audience or audience(mesh))
         self._domains: dict[str, tuple[int, Domain | None]] = {}
@@ -74,6 +78,8 @@ class Node:
                 home.close()
             raise
         node.repair()
+        if address is not None:
+            node.upkeep.start()
         return node
 
     def find(self, domain: str) -> Home | None:
@@ -114,12 +120,13 @@ class Node:
         for home in self.homes.values():
             for publication in home.store.current().values():
                 if not publication.main_followed:
-                    follow(home, publication.product)
+                    _try_follow(home, publication.product)
             deliver(home)
 
     async def close(self) -> None:
         """Let runs and answers end, stop the engine, write the audits to their ends and give the locks back."""
         await asyncio.to_thread(self.runs.close, self.settings.drain_seconds)
+        await asyncio.to_thread(self.upkeep.close)
         await self.engine.close()
         await asyncio.gather(*(asyncio.to_thread(home.close) for home in self.homes.values()))
 
@@ -136,6 +143,13 @@ def follow(home: Home, product: ProductId) -> None:
             for table in record.snapshot.tables.values():
                 storage.follow_main(home.warehouse, home.catalog, table)
     home.store.main_followed(product, publication.sequence)
+
+
+def _try_follow(home: Home, product: ProductId) -> None:
+    try:
+        follow(home, product)
+    except Exception:  # readers never ask Iceberg who is current: the home is served, and the next start tries again
+        LOG.exception("Iceberg's main of %s could not follow", product)
 
 
 def domains_of(root: Path) -> list[str]:

@@ -231,6 +231,11 @@ class Store:
     def drop_stages(self, product: ProductId, connection: Connection) -> None:
         connection.execute(sa.delete(tables.STAGE).where(tables.STAGE.c.product == product.name))
 
+    def drop_stale_stages(self, before: datetime) -> None:
+        """Forget the stages that have waited since before `before`."""
+        with self.database.write() as connection:
+            connection.execute(sa.delete(tables.STAGE).where(tables.STAGE.c.at < instant(before)))
+
     def put_report(
         self, product: ProductId, body: Mapping[str, Any], samples: Any = None, lines: Iterable[PortLine] = ()
     ) -> str:
