@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hanse.errors import Finding
 from hanse.governance.policies import Policies, load
 from hanse.node.home.codec import text
 from hanse.node.planning.value import PolicyChange
@@ -77,10 +78,10 @@ def change(home: Home, files: Mapping[str, str]) -> PolicyChange | None:
     return PolicyChange(home.domain, digest, new, tuple(told))
 
 
-def policies(home: Home, files: Mapping[str, str], project: Project) -> Policies:
-    """The policies that `files` hold, read; their findings were told by the project."""
+def policies(home: Home, files: Mapping[str, str], project: Project) -> tuple[Policies, list[Finding]]:
+    """The policies that `files` hold, read, and what is wrong with them: a faulty one must never count as none."""
     own = f"{home.domain}/policies/"
     whole = {path.removeprefix("policies/"): said for path, said in files.items() if path.startswith("policies/")}
     mine = {path.removeprefix(own): said for path, said in files.items() if path.startswith(own)}
     mesh = project.mesh or home.mesh
-    return load(whole, home.domain, mine, mesh.classifications if mesh else ())[0]
+    return load(whole, home.domain, mine, mesh.classifications if mesh else ())

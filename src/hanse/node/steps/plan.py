@@ -99,7 +99,8 @@ def compared(
     plans += [] if products else _removed(node, project)
     changes = tuple(change for change in made.changes.values() if change is not None)
     bundle = hashlib.sha256(text(dict(project.files)).encode("utf-8", "surrogatepass")).hexdigest()
-    return Plan(plan_id(project, plans, changes), bundle, tuple(plans), changes, tuple(sorted(whole)))
+    whole = sorted(dict.fromkeys([*whole, *made.findings]))
+    return Plan(plan_id(project, plans, changes), bundle, tuple(plans), changes, tuple(whole))
 
 
 def plan_id(project: Project, plans: Sequence[ProductPlan], changes: Sequence[PolicyChange]) -> str:
@@ -128,9 +129,11 @@ class _Made:
     ) -> None:
         self.node, self.project, self.principal, self.allow_breaking = node, project, principal, allow_breaking
         self.changes = {domain: govern.change(node.homes[domain], files) for domain, files in documents.items()}
-        self.policies: dict[str, Policies] = {
-            domain: govern.policies(node.homes[domain], files, project) for domain, files in documents.items()
-        }
+        self.policies: dict[str, Policies] = {}
+        self.findings: list[Finding] = []  # of the policies
+        for domain, files in documents.items():
+            self.policies[domain], wrong = govern.policies(node.homes[domain], files, project)
+            self.findings += wrong
         self.offers = offers(node, project)
         self.violations = self._violations()
         self._readers: dict[str, Any] = {}
