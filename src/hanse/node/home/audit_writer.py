@@ -40,7 +40,7 @@ class AuditDown(HanseError):
 
 @dataclass(slots=True)
 class _Waiting:
-    entry: dict[str, Any]
+    entry: dict[str, Any] | None  # None: only asks that all before it be written
     done: Future[str] = field(default_factory=Future)
 
 
@@ -78,6 +78,11 @@ class AuditWriter:
         """Write what came of an opened entry; nobody waits for it."""
         with contextlib.suppress(AuditDown):
             self._queued({"act": "closed", "opened": entry_id, **facts})
+
+    def flush(self) -> None:
+        """Return when all that was handed over before is written, so that who asks next finds it."""
+        with contextlib.suppress(AuditDown):
+            self._queued(None).result()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Recorded]:
@@ -125,8 +130,8 @@ class AuditWriter:
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             self.sign()
 
-    def _queued(self, entry: Mapping[str, Any]) -> Future[str]:
-        waiting = _Waiting(dict(entry))
+    def _queued(self, entry: Mapping[str, Any] | None) -> Future[str]:
+        waiting = _Waiting(None if entry is None else dict(entry))
         if self._closing or self._waiting >= _MOST_WAITING:
             raise AuditDown("the audit takes no entry now", mend="ask again in a moment")
         self._waiting += 1
@@ -177,15 +182,20 @@ class AuditWriter:
     def _commit(self, batch: list[_Waiting]) -> None:
         with self._lock:
             count, last = self._count, self._last
-            rows, ids = [], []
+            rows: list[dict[str, Any]] = []
+            ids: list[str] = []
             try:
                 for waiting in batch:
+                    if waiting.entry is None:
+                        ids.append("")
+                        continue
                     count += 1
                     id, row, last = self._row(waiting.entry, count, last)
                     rows.append(row)
                     ids.append(id)
-                with self._database.write() as connection:
-                    connection.execute(sa.insert(tables.AUDIT_ENTRY), rows)
+                if rows:
+                    with self._database.write() as connection:
+                        connection.execute(sa.insert(tables.AUDIT_ENTRY), rows)
             except Exception as error:  # whatever keeps entries from the disk stops the answers that wait for them
                 self._waiting -= len(batch)
                 for waiting in batch:

@@ -97,6 +97,7 @@ def entries(
         if product is not None and product.domain != home.domain:
             continue
         whole, _ = allowed(node, home, principal, Action.AUDIT, product)
+        home.audit.flush()
         mine = None if whole else principal.id
         if mine is not None and who not in (None, mine):
             continue
