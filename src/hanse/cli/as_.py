@@ -9,6 +9,7 @@ import click
 
 from hanse.cli.local import token
 from hanse.cli.state import state
+from hanse.names import nearest
 
 
 @click.command("as", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -38,5 +39,7 @@ def command(ctx: click.Context, person: str, words: tuple[str, ...]) -> None:
     try:
         os.execvp(words[0], list(words))  # noqa: S606  # what the caller named, without a shell
     except FileNotFoundError:
-        click.echo(f"{words[0]!r} is neither a verb of hanse nor a program\n\nmend: hanse --help", err=True)
+        near = nearest(words[0], _MODULES, 1)
+        mend = f"hanse as {person} -- {near[0]}" if near else "hanse --help"
+        click.echo(f"{words[0][:40]!r} is neither a verb of hanse nor a program\n\nmend: {mend}", err=True)
         sys.exit(2)

@@ -70,7 +70,7 @@ def command(
 
 def text_of(plan: dict[str, Any]) -> str:
     """The plan's lines, safe for a terminal."""
-    return "\n".join(printable(line) for line in plan["text"].split("\n"))
+    return "\n".join(printable(line) for line in plan["text"].strip("\n").split("\n"))
 
 
 def findings_of(plan: dict[str, Any]) -> list[Finding]:

@@ -70,10 +70,15 @@ def command(
         body["limit"] = min(limit, 10_000) if limit else _ON_SCREEN + 1
         with client.stream("POST", "/query", body) as reply:
             answer = json.loads(reply.text())
-        show(answer, time.perf_counter() - since, cut=limit is None)
+        if explain:
+            _explained(answer)
+        else:
+            show(answer, time.perf_counter() - since, cut=limit is None)
         return 0
     with client.stream("POST", "/query", body, accept=_MEDIA[kind]) as reply:
         size = _write(reply, out)
+        if kind == "json" and out is None:
+            click.echo("")
         policies = json.loads(reply.headers.get("hanse-policies", "{}"))
     where = f" to {out}" if out else ""
     _talk(f"{size / 1e6:.1f} MB{where}, {_took(time.perf_counter() - since)}{_shaped(policies)}")
@@ -108,6 +113,17 @@ def _write(reply: Any, out: Path | None) -> int:
     finally:
         part.unlink(missing_ok=True)
     return size
+
+
+def _explained(answer: dict[str, Any]) -> None:
+    """A block a table: what would be read of it, and why so."""
+    names = [column["name"] for column in answer["columns"]]
+    width = max(map(len, names))
+    for number, row in enumerate(answer["rows"]):
+        if number:
+            click.echo("")
+        for name, value in zip(names, row, strict=True):
+            click.echo(f"{name:<{width}}  {printable(str(value))}")
 
 
 def show(answer: dict[str, Any], seconds: float, *, cut: bool = False) -> None:

@@ -76,7 +76,7 @@ def table(
     lines = [line(heads, "head"), "  ".join("─" * wide[i] for i in range(shown))]
     lines += [line(row) for row in cells]
     if shown < len(heads):
-        lines.append(f"… and {len(heads) - shown} more columns: {', '.join(heads[shown:])[:200]}")
+        lines.append(f"… and {counted(len(heads) - shown, 'more column')}: {', '.join(heads[shown:])[:200]}")
     return lines
 
 

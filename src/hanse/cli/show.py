@@ -85,4 +85,5 @@ def _rows(table: dict[str, Any]) -> str:
 
 
 def _seen(column: dict[str, Any]) -> str:
-    return "clear" if column["view"] == "clear" else f"{column['view']} ~"
+    view = str(column["view"]).partition(";")[0]
+    return view if view in ("clear", "no access") else f"{view} ~"

@@ -151,6 +151,8 @@ class _Record:
             self.facts["publications"] = {str(one.table): one.publication.sequence for one in found}
             if shaped := _shaped(found):
                 self.facts["policies"] = shaped
+            if masked := _masked(found):
+                self.facts["masked"] = masked
             if old := {str(one.table): one.facts.status for one in found if one.facts.status == "deprecated"}:
                 self.facts["deprecations"] = old
 
@@ -212,6 +214,12 @@ def _rules(one: Found) -> list[str]:
     """The row policies and masks that shape a table for its reader."""
     masks = {view.rule for view in one.decision.columns.values() if isinstance(view, Masked)}
     return [*(rule.name for rule in one.decision.rows), *sorted(masks)]
+
+
+def _masked(found: Sequence[Found]) -> list[str]:
+    """The names of the columns of these tables that their reader sees through a mask, or whose fields are."""
+    views = (view for one in found for view in one.decision.columns.items())
+    return sorted({path[0] for path, view in views if isinstance(view, Masked)})
 
 
 def _shaped(found: Sequence[Found]) -> Mapping[str, list[str]]:

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.responses import Response
 
 from hanse.errors import FailedError, HanseError, Kind, code
+from hanse.governance.identity import TokenRefused
 
 LOG = logging.getLogger("hanse.http")
 PROBLEM = "application/problem+json"
@@ -24,6 +25,7 @@ STATUS = {
     Kind.FAILED: 500,
 }
 RETRY_SECONDS = "2"
+NO_TOKEN, INSUFFICIENT_SCOPE = "no_token", "insufficient_scope"
 
 
 class HttpError(HanseError):
@@ -159,7 +161,7 @@ def status_of(error: HanseError) -> int:
     """The HTTP status of `error`."""
     if isinstance(error, HttpError):
         return error.status
-    if getattr(error, "error", None) == "invalid_token":
+    if isinstance(error, TokenRefused) and error.error != INSUFFICIENT_SCOPE:
         return 401
     return STATUS[error.kind]
 
@@ -201,7 +203,7 @@ def problem(error: Exception, headers: Mapping[str, str] | None = None) -> Respo
 def challenge(error: HanseError) -> str:
     """WWW-Authenticate of RFC 6750 §3: no error code when no token was sent."""
     word = getattr(error, "error", "")
-    if not word or word == "no_token":
+    if not word or word == NO_TOKEN:
         return 'Bearer realm="hanse"'
     words = f'Bearer realm="hanse", error="{word}"'
     scope = getattr(error, "scope", None)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hanse.governance.identity import LEEWAY, Claims, TokenRefused, require_scope
-from hanse.protocols.http.errors import IdentityHeader
+from hanse.protocols.http.errors import NO_TOKEN, IdentityHeader
 
 if TYPE_CHECKING:
     from hanse.governance.decision import Principal
@@ -45,7 +45,7 @@ class Identities:
             elif name in _PERSONS:
                 raise IdentityHeader(f"the header {name.decode()} names a person", mend="leave it out")
         if token is None:
-            raise TokenRefused("no token was sent", "no_token", "send Authorization: Bearer …; hanse token PERSON")
+            raise TokenRefused("no token was sent", NO_TOKEN, "send Authorization: Bearer …; hanse token PERSON")
         kind, _, text = token.partition(b" ")
         if kind.lower() != b"bearer" or not text:
             raise TokenRefused("the token is not a bearer token")
