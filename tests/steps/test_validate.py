@@ -179,3 +179,15 @@ def test_the_standards_are_validated_at_the_command_line(standards: Path) -> Non
     bad = run(str(standards / "odcs/invalid"))
     assert bad.exit_code == 1
     assert bad.stdout.splitlines()[-1] == "19 files read: 21 errors"
+
+
+def test_policies_of_a_project_are_judged_where_they_lie(tmp_path: Path) -> None:
+    from hanse.node.steps.validate import validate_project
+
+    texts = {"mesh.yaml": "name: trade\n", "sales/domain.yaml": "team: t\n"}
+    broken = {"policies/access/a.cedar": "permit (", "sales/policies/masks.yaml": "- {name: x}\n"}
+    told = {finding.file for finding in validate_project(texts | broken)}
+    assert told == set(broken)
+    alone = {"domain.yaml": "name: sales\nteam: t\n", "policies/rows/r.sql": "SELECT"}
+    assert {finding.file for finding in validate_project(alone)} == {"policies/rows/r.sql"}
+    assert validate_project(texts) == []
