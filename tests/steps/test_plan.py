@@ -57,7 +57,7 @@ def test_new_products_come_in_build_order_with_what_is_built(world: World) -> No
         (SCORES, "new", 0),
     ]
     assert [one.table for one in of(plan, BASKETS).rebuild] == ["growth.baskets_v1.baskets"]
-    assert {change.domain for change in plan.policies} == {"sales", "growth"}
+    assert {change.domain for change in plan.policies} == {"sales"}, "those of growth are told to its own people"
     assert plan.changes
 
 
@@ -206,6 +206,20 @@ def test_consumers_are_told_only_to_who_may_publish(world: World) -> None:
     assert of(planned(world), ORDERS).consumers
     assert not of(planned(world, STRANGER), ORDERS).consumers
     assert planned(world, STRANGER).stored == ()
+
+
+def test_a_plan_tells_a_stranger_nothing_of_a_closed_product(world: World) -> None:
+    world.write("sales/orders/orders.odps.yaml", product("sales", "orders", access="closed"))
+    published(world, ORDERS)
+    assert of(planned(world), ORDERS).state == "unchanged"
+    told = of(planned(world, STRANGER), ORDERS)
+    assert (told.state, told.base, told.old_status) == ("new", 0, None)
+    for path in (world.root / "sales").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    baskets = of(planned(world, OWNER_GROWTH, products=[BASKETS]), BASKETS)
+    assert not baskets.needs
+    assert "ref.unknown-contract" in baskets.blocked_by
 
 
 def test_a_selection_is_planned_alone_and_an_unknown_one_gets_the_nearest_name(world: World) -> None:

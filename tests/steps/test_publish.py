@@ -18,9 +18,11 @@ from hanse.node.publications import NotPublished, is_signed
 from hanse.node.runs import RunCancelled
 from hanse.node.steps import access
 from hanse.node.steps.default import default
+from hanse.node.steps.plan import plan as plan_step
 from hanse.node.steps.publish import PlanBlocked, PlanOutOfDate, UnknownPlan, publish
 from hanse.node.steps.retire import StillGranted, retire
 from hanse.node.steps.rollback import rollback
+from hanse.spec.project import project
 from tests.steps.mesh_of_two import CSV, contract, files
 from tests.steps.mesh_of_two import ORDERS as COLUMNS
 from tests.steps.walking import (
@@ -33,6 +35,7 @@ from tests.steps.walking import (
     edit,
     planned,
     published,
+    read,
 )
 from tests.steps.world import NOON, World, opened
 
@@ -192,6 +195,16 @@ def test_sent_files_make_nobody_an_owner(world: World) -> None:
     assert sent.stored == ("sales",), "it lay on the node's own disk then"
     with pytest.raises(NotPermitted):
         publish(world.node, sent.id, principal=STRANGER, only=[ORDERS])
+
+
+def test_the_federation_s_documents_come_from_the_node_and_not_from_whoever_publishes(world: World) -> None:
+    world.write("policies/masks.yaml", "- {name: no-mail, classification: restricted, mask: 'null'}\n")
+    found, findings = read(world)
+    looser = {path: text for path, text in found.files.items() if path != "policies/masks.yaml"}
+    sent, findings = project(looser)
+    plan = plan_step(world.node, sent, findings, principal=OWNER_SALES)
+    assert publish(world.node, plan.id, principal=OWNER_SALES, only=[ORDERS]).ok
+    assert [rule.name for rule in world.node.homes["sales"].policies().masks] == ["no-mail"]
 
 
 def test_an_unknown_plan_and_a_product_outside_it_are_told(world: World) -> None:

@@ -46,7 +46,11 @@ def inputs(
 ) -> tuple[list[Finding], list[Need]]:
     """What is wrong with the inputs of a product, and which of them it may not read yet."""
     own = {contract.id for other in project.products.values() for contract in other.contracts.values()}
-    known = {id: offer.version for id, offer in offered.items()}
+    named = {port.contract_id for port in files.product.inputs if port.contract_id in offered}
+    refusals = {id: _need(node, project, files.product.id, offered[id]) for id in named if id is not None}
+    # what the product may not know of looks like what does not exist
+    unseen = {id for id, refused in refusals.items() if refused is not None and not refused.discoverable} - own
+    known = {id: offer.version for id, offer in offered.items() if id not in unseen}
     # links inside the project are told with the project's own findings
     findings = [
         finding
@@ -54,18 +58,25 @@ def inputs(
         if files.product.inputs[int(finding.pointer.split("/")[2])].contract_id not in {None, *own}
     ]
     needs: dict[ProductId, Need] = {}
-    reader = files.product.id
     for port in files.product.inputs:
-        offer = offered.get(port.contract_id) if port.contract_id is not None else None
-        if offer is None or (port.version is not None and port.version.major != offer.line.major):
+        refused = refusals.get(port.contract_id or "")
+        if port.contract_id is None or refused is None or port.contract_id in unseen:
             continue
-        need = _need(node, project, reader, offer)
-        if need is not None:
-            needs.setdefault(offer.line.product, need)
+        offer = offered[port.contract_id]
+        if port.version is None or port.version.major == offer.line.major:
+            needs.setdefault(offer.line.product, refused.need)
     return findings, list(needs.values())
 
 
-def _need(node: Node, project: Project, reader: ProductId, offer: Offer) -> Need | None:
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """An input that the product may not read, and whether it may know of it."""
+
+    need: Need
+    discoverable: bool
+
+
+def _need(node: Node, project: Project, reader: ProductId, offer: Offer) -> _Refused | None:
     product = offer.line.product
     home = node.find(product.domain)
     if home is None or product.domain == reader.domain:
@@ -89,7 +100,7 @@ def _need(node: Node, project: Project, reader: ProductId, offer: Offer) -> Need
     )
     command = f'hanse access request {product} --for {reader} --purpose … --why "…"'
     because = refused.because if offer.published else f"{refused.because}, and it is not published yet"
-    return Need(str(reader), str(product), because, command, waiting)
+    return _Refused(Need(str(reader), str(product), because, command, waiting), refused.discoverable)
 
 
 def _described(node: Node, project: Project, line: PortLine) -> Sequence[TableFacts]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.errors import Finding, HanseError, Kind, Severity, code, rejects
 from hanse.governance.catalog import catalog_rows
-from hanse.governance.decision import Action, Principal
+from hanse.governance.decision import Action, Principal, Request
 from hanse.governance.grants import is_live
 from hanse.governance.policies import DEFAULT_CLASSIFICATIONS, Policies
 from hanse.names import ProductId, TableId, is_name, nearest
@@ -79,7 +79,9 @@ def plan(
     chosen = [one.product for one in found.products if one.state != value.REMOVED]
     stored = tuple(_keep(node, project, found, principal, chosen))
     node.settings.failpoints.reach("P2")
-    return replace(found, stored=stored, seconds=time.perf_counter() - since)
+    # which policies a domain has is for those who may publish there; the plan that is kept holds all of them
+    told = tuple(change for change in found.policies if _publishes(node, node.homes[change.domain], project, principal))
+    return replace(found, policies=told, stored=stored, seconds=time.perf_counter() - since)
 
 
 def compared(
@@ -96,7 +98,7 @@ def compared(
     chosen = _chosen(node, project, own, products)
     made = _Made(node, project, principal, frozenset(allow_breaking), _governing(node, project, chosen))
     plans = [made.product(product, own.get(product, [])) for product in chosen]
-    plans += [] if products else _removed(node, project)
+    plans += [] if products else [one for one in _removed(node, project) if made.may_know(one.product)]
     changes = tuple(change for change in made.changes.values() if change is not None)
     bundle = hashlib.sha256(text(dict(project.files)).encode("utf-8", "surrogatepass")).hexdigest()
     whole = sorted(dict.fromkeys([*whole, *made.findings]))
@@ -135,8 +137,10 @@ class _Made:
             self.policies[domain], wrong = govern.policies(node.homes[domain], files, project)
             self.findings += wrong
         self.offers = offers(node, project)
+        self._mine: dict[str, bool] = {}
         self.violations = self._violations()
         self._readers: dict[str, Any] = {}
+        self._visible = {facts.product for _, facts in node.names.visible(Request(principal, node.clock()))}
         self._rebuilt: set[TableId] = set()
         order = [table.product for table in build_order(project)]
         self.order = list(dict.fromkeys(order))
@@ -145,8 +149,9 @@ class _Made:
         """The plan of one product."""
         node, files = self.node, self.project.products.get(product)
         home = node.homes[product.domain]
-        known = home.store.products().get(product)
-        published = home.published().get(product)
+        told_of = self.may_know(product)
+        known = home.store.products().get(product) if told_of else None
+        published = home.published().get(product) if told_of else None
         base = known.current or 0 if known else 0
         old_status = known.status if known and known.current else None
         if files is None:
@@ -179,6 +184,15 @@ class _Made:
             compared.breaking,
         )
 
+    def may_know(self, product: ProductId) -> bool:
+        """Whether its maker may know what is published of a product: a plan tells no more than a search would."""
+        return product in self._visible or self._publishes(self.node.homes[product.domain])
+
+    def _publishes(self, home: Home) -> bool:
+        if home.domain not in self._mine:
+            self._mine[home.domain] = _publishes(self.node, home, self.project, self.principal)
+        return self._mine[home.domain]
+
     @staticmethod
     def _state(
         found: Sequence[Finding],
@@ -205,14 +219,15 @@ class _Made:
         self, home: Home, product: ProductId, compared: Compared, *, everything: bool
     ) -> tuple[value.Consumer, ...]:
         """Who reads it; told to those only who may publish it: who reads what is the owner's to know."""
-        anyhow = replace(self.principal, scopes=self.principal.scopes | {"build"})
-        if not allowed(self.node, home, anyhow, Action.PUBLISH, product, project=self.project)[0]:
+        if not self._publishes(home):
             return ()
         if home.domain not in self._readers:
             self._readers[home.domain] = readers(self.node, home)
         return consumers(self._readers[home.domain].get(product, {}), compared.columns, everything=everything)
 
     def _holders(self, home: Home, product: ProductId) -> list[Finding]:
+        if not self._publishes(home):
+            return []  # who holds what is the owner's to know
         now = self.node.clock()
         live = [grant for grant in home.grants(product) if is_live(grant, now)]
         severity = Severity.WARNING if product in self.allow_breaking else Severity.ERROR
@@ -233,17 +248,25 @@ class _Made:
         from hanse.engine.policies import violations
 
         found: dict[str, list[Finding]] = {}
-        grants = [grant for home in self.node.homes.values() for grant in home.agreements.grants()]
-        rows = catalog_rows(self.project, self.policies, grants)
         for domain, policies in self.policies.items():
             if not policies.publish:
                 continue
+            # grants never leave their home: a policy sees those of its own domain, for who may publish there
+            mine = self._publishes(self.node.homes[domain])
+            grants = self.node.homes[domain].agreements.grants() if mine else ()
+            rows = catalog_rows(self.project, self.policies, grants)
             own = [str(id) for id in self.project.products if id.domain == domain]
             for violation in violations(policies.publish, rows):
                 for product in [violation.product] if violation.product else own:
                     if product in own:
                         found.setdefault(product, []).append(violation.finding)
         return found
+
+
+def _publishes(node: Node, home: Home, project: Project, principal: Principal) -> bool:
+    """Whether `principal` may publish in the domain, with whatever token: it decides what a plan tells of it."""
+    anyhow = replace(principal, scopes=principal.scopes | {"build"})
+    return allowed(node, home, anyhow, Action.PUBLISH, project=project)[0]
 
 
 def _by_product(project: Project, findings: Iterable[Finding]) -> tuple[dict[ProductId, list[Finding]], list[Finding]]:
