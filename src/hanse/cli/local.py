@@ -92,7 +92,7 @@ def token(root: Path, person: str, *, scopes: Iterable[str] | None = None, hours
     from datetime import UTC, datetime, timedelta
 
     from hanse.governance.identity import SCOPES, issue
-    from hanse.node.node import mesh_of
+    from hanse.node.layout import mesh_of
     from hanse.node.people import ISSUER, audience, issuer_key
     from hanse.node.settings import load
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from hanse.governance.decision import Principal, PrincipalKind
 from hanse.governance.identity import Claims, Verifier, public_jwk
 from hanse.names import ProductId
 from hanse.node.home import Home
+from hanse.node.layout import domains_of, mesh_of
 from hanse.node.names import Names
 from hanse.node.outbox import deliver
 from hanse.node.people import ISSUER, People, audience, issuer_key
@@ -150,25 +150,6 @@ def _try_follow(home: Home, product: ProductId) -> None:
         follow(home, product)
     except Exception:  # readers never ask Iceberg who is current: the home is served, and the next start tries again
         LOG.exception("Iceberg's main of %s could not follow", product)
-
-
-def domains_of(root: Path) -> list[str]:
-    """The domains of a project: the folders with a domain.yaml, or the one whose own repository it is."""
-    found = sorted(path.parent.name for path in root.glob("*/domain.yaml"))
-    if found or not (root / "domain.yaml").is_file():
-        return found
-    return [_said(root / "domain.yaml", "name") or root.name]
-
-
-def mesh_of(root: Path) -> str:
-    """The mesh's name by mesh.yaml, `mesh` where there is none."""
-    return (_said(root / "mesh.yaml", "name") if (root / "mesh.yaml").is_file() else None) or "mesh"
-
-
-def _said(file: Path, key: str) -> str | None:
-    """The plain value of a top-level key: known before the whole file is read and checked."""
-    found = re.search(rf"^{key}:[ \t]*[\"']?([a-z][a-z0-9_]*)", file.read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1] if found else None
 
 
 def _folders(root: Path, domains: Sequence[str], homes: Sequence[Path]) -> list[tuple[str, Path]]:
