@@ -183,9 +183,12 @@ def again(
 ) -> Publication:
     """Publish what `change` makes of the current publication, as somebody who may publish the product."""
     home = node.find(product.domain)
-    if home is None or product not in home.store.products():
+    if home is None:
         raise NotPublished(f"{product} is not published", mend="hanse search lists what is")
+    # before anything is told of the product: who may not publish here does not learn whether it exists
     require(node, home, principal, Action.PUBLISH, product)
+    if product not in home.store.products():
+        raise NotPublished(f"{product} is not published", mend="hanse search lists what is")
     with held([home]):
         now = current(home, product)
         next_ = replace(

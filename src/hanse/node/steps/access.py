@@ -176,7 +176,7 @@ def request(
     if access == "closed":
         raise ClosedProduct(f"{product} is closed: it takes no requests", mend="talk to its owner team")
     require(node, home, principal, Action.REQUEST, product, access=access)
-    terms = _terms(node, home, product, whom, columns, until, purpose, why)
+    terms = _terms(node, home, principal, product, whom, columns, until, purpose, why)
     waiting = home.agreements.requests("waiting")
     for one in waiting:
         if (one.product, one.whom, one.columns, one.purpose, one.by) == (
@@ -226,7 +226,7 @@ def approve(
     ):
         more = sorted({*columns} - {*asked.columns})
         raise BadTerms(f"column {more[0]!r} was not asked for", mend=f"asked for: {', '.join(asked.columns)}")
-    terms = _terms(node, home, asked.product, asked.whom, wanted, until, asked.purpose, asked.why)
+    terms = _terms(node, home, principal, asked.product, asked.whom, wanted, until, asked.purpose, asked.why)
     with home.change() as change:
         given = _give(node, home, change, principal, asked.product, terms, asked.id)
         decided = home.agreements.decide_request(change.connection, id, "approved", principal.id, note, given.id)
@@ -263,7 +263,7 @@ def grant(
     home = _published(node, principal, product)
     require(node, home, principal, Action.ADMINISTER, product)
     _not_own(principal, to)
-    terms = _terms(node, home, product, to, columns, until, purpose, why)
+    terms = _terms(node, home, principal, product, to, columns, until, purpose, why)
     with home.change() as change:
         given = _give(node, home, change, principal, product, terms, None)
         _told(node, home, change, "access.granted", principal, product, terms, grant=given.id)
@@ -299,7 +299,7 @@ def renew(node: Node, principal: Principal, id: str, *, until: datetime, why: st
         return request(
             node, principal, held.product, to=held.to, columns=columns, until=until, purpose=purpose, why=why
         )
-    terms = _terms(node, home, held.product, held.to, columns, until, purpose, why)
+    terms = _terms(node, home, principal, held.product, held.to, columns, until, purpose, why)
     # the reach stays what was agreed on: only the end moves
     later = replace(held, until=until)
     with home.change() as change:
@@ -447,6 +447,7 @@ def _home_of(node: Node, id: str, kind: str) -> Home | None:
 def _terms(
     node: Node,
     home: Home,
+    principal: Principal,
     product: ProductId,
     whom: str,
     columns: Collection[str] | None,
@@ -454,7 +455,7 @@ def _terms(
     purpose: str | None,
     why: str,
 ) -> _Terms:
-    _exists(node, whom)
+    _exists(node, principal, whom)
     now = node.clock()
     if until <= now:
         raise BadTerms(f"{until.date()} is not in the future", mend="name a day to come")
@@ -476,7 +477,7 @@ def _why(why: str) -> str:
     return why
 
 
-def _exists(node: Node, whom: str) -> None:
+def _exists(node: Node, principal: Principal, whom: str) -> None:
     kind, _, name = whom.partition(":")
     known: Mapping[str, Callable[[], Collection[str]]] = {
         "person": lambda: list(node.people),
@@ -489,12 +490,18 @@ def _exists(node: Node, whom: str) -> None:
         raise BadTerms(f"the domain of {name} is not on this node", mend="name a product of this node")
     names = known[kind]()
     if name not in names:
-        near = nearest(name, names)
+        # a name is offered to those only who may know of it
+        near = nearest(name, _discovered(node, principal) if kind == "product" else names)
         more = " It must have been planned once: hanse plan." if kind == "product" else ""
         raise BadTerms(
             f"there is no {kind} {name[:80]!r}.{more}" if more else f"there is no {kind} {name[:80]!r}",
             mend=f"did you mean {kind}:{near[0]}?" if near else f"name a {kind} that exists",
         )
+
+
+def _discovered(node: Node, principal: Principal) -> set[str]:
+    ask = Ask(replace(principal, scopes=_ALL_SCOPES), node.clock())
+    return {str(facts.product) for _, facts in node.names.visible(ask)}
 
 
 def _teams(node: Node) -> set[str]:

@@ -1,0 +1,94 @@
+"""What the walk tells to those who may not know: nothing that would not be told of a product that does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hanse.errors import HanseError
+from hanse.governance.decision import Principal
+from hanse.names import ProductId
+from hanse.node.steps import access
+from hanse.node.steps.default import default
+from hanse.node.steps.plan import Plan
+from hanse.node.steps.retire import retire
+from hanse.node.steps.rollback import rollback
+from tests.steps.mesh_of_two import CSV, files, product
+from tests.steps.walking import BASKETS, ORDERS, OWNER_GROWTH, OWNER_SALES, STRANGER, edit, planned, published
+from tests.steps.world import NOON, World, opened
+
+LATER = NOON + timedelta(days=90)
+NOTHING = ProductId("sales", "orderz")
+LEAK = """-- policy: leak
+-- severity: warn
+-- says: Tells every grant.
+select '{product}' as product, null as place, product || ' to ' || grantee as message from catalog.grants
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    closed = {"sales/orders/orders.odps.yaml": product("sales", "orders", access="closed")}
+    with opened(tmp_path, {**files(), **closed}, {"orders.csv": CSV}) as world:
+        published(world, ORDERS)
+        access.grant(world.node, OWNER_SALES, ORDERS, to="product:growth/baskets", until=LATER, why="baskets")
+        published(world, BASKETS, by=OWNER_GROWTH)
+        yield world
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda world, id: rollback(world.node, id, 1, principal=STRANGER, why="x"),
+        lambda world, id: default(world.node, id, 1, principal=STRANGER),
+        lambda world, id: retire(world.node, id, principal=STRANGER),
+        lambda world, id: access.request(world.node, STRANGER, id, until=LATER, why="x"),
+        lambda world, id: access.grant(world.node, STRANGER, id, to="person:stranger", until=LATER, why="x"),
+    ],
+)
+def test_an_act_on_a_closed_product_is_refused_like_one_on_nothing(
+    world: World, act: Callable[[World, ProductId], object]
+) -> None:
+    told = []
+    for id in (ORDERS, NOTHING):
+        with pytest.raises(HanseError) as error:
+            act(world, id)
+        told.append(str(error.value.as_problem()).replace(id.name, "it"))
+    assert told[0] == told[1]
+
+
+def test_a_name_is_offered_to_those_only_who_may_know_it(world: World) -> None:
+    with pytest.raises(access.BadTerms) as error:
+        access.grant(world.node, OWNER_GROWTH, BASKETS, to="product:sales/orderz", until=LATER, why="x")
+    assert "sales/orders" not in error.value.mend
+    with pytest.raises(access.BadTerms) as error:
+        access.grant(world.node, OWNER_SALES, ORDERS, to="product:growth/baskts", until=LATER, why="x")
+    assert "growth/baskets" in error.value.mend
+
+
+def _messages(plan: Plan) -> list[str]:
+    return [finding.message for one in plan.products for finding in one.findings]
+
+
+@pytest.mark.parametrize(
+    ("by", "domain", "seen"),
+    [(STRANGER, "sales", False), (OWNER_GROWTH, "growth", False), (OWNER_SALES, "sales", True)],
+)
+def test_a_policy_that_somebody_sends_along_reads_the_grants_of_their_own_domain_only(
+    world: World, by: Principal, domain: str, seen: bool
+) -> None:
+    into = {"sales": "sales/orders", "growth": "growth/baskets"}[domain]
+    world.write(f"{domain}/policies/publish/leak.sql", LEAK.format(product=into))
+    assert ("sales/orders to product:growth/baskets" in _messages(planned(world, by))) is seen
+
+
+def test_who_holds_a_grant_is_told_to_those_only_who_may_end_the_product(world: World) -> None:
+    edit(world, "sales/orders/orders.odps.yaml", "status: active", "status: retired")
+    assert any("holds g-sales-1" in message for message in _messages(planned(world, OWNER_SALES)))
+    assert not any("g-sales-1" in message for message in _messages(planned(world, STRANGER)))
+    edit(world, "growth/baskets/baskets.odps.yaml", "status: active", "status: retired")
+    access.grant(world.node, OWNER_GROWTH, BASKETS, to="person:owner_sales", until=LATER, why="x")
+    assert not any("g-growth-1" in message for message in _messages(planned(world, STRANGER)))
