@@ -167,3 +167,14 @@ def test_a_domain_inside_a_mesh_means_the_mesh(tmp_path: Path) -> None:
     assert State(dir=tmp_path / "sales" / "orders").root == tmp_path.resolve()
     (tmp_path / "mesh.yaml").unlink()
     assert State(dir=tmp_path / "sales" / "orders").root == (tmp_path / "sales").resolve()
+
+
+def test_no_color_is_obeyed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    @click.command("status")
+    def colourful() -> None:
+        click.echo(click.style("red", fg="red"))
+
+    monkeypatch.setitem(main.commands, "status", colourful)  # type: ignore[attr-defined]
+    assert CliRunner().invoke(main, ["status"], color=True).stdout == "red\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -115,7 +116,7 @@ class Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        bold = _bold if sys.stdout.isatty() else str
+        bold = _bold if sys.stdout.isatty() and ctx.color is not False else str
         formatter.write(
             f"{bold('hanse')} {__version__}: domains own their data and read each other's by common rules.\n"
         )
@@ -144,6 +145,8 @@ class Verbs(click.Group):
         """Run one call and exit: 0 good, 1 findings, 2 usage, 3 refused, 4 unreachable, 5 moved, 70 fault."""
         flags: State = extra.setdefault("obj", State())
         words = list(sys.argv[1:] if args is None else args)
+        if os.environ.get("NO_COLOR"):
+            extra["color"] = False
         try:
             outcome = super().main(
                 words,
@@ -179,8 +182,6 @@ def _bold(text: str) -> str:
 
 def _close_stdout() -> None:
     # the reader went away; nothing more is to be flushed at exit
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
