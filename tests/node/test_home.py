@@ -298,3 +298,25 @@ def test_the_tables_are_what_the_migrations_make(tmp_path: Path) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
     engine.dispose()
+
+
+def test_a_chain_that_vanished_whole_is_found(tmp_path: Path) -> None:
+    from hanse.node import ledger
+    from hanse.node.steps.audit import faults_of
+
+    clock = Clock()
+    for act in ("first", "second", "third"):
+        clock.now += timedelta(minutes=1)
+        home = Home.create(tmp_path / "sales", "sales", clock)
+        home.audit.open_sync({"act": act, "principal": "person:ada"})
+        home.close()
+    home = Home.create(tmp_path / "sales", "sales", Clock())
+    assert [entry.entry["act"] for _, kept, _ in ledger.chains(home) for entry in kept].count("chain-begun") == 3
+    assert {act.entry["act"] for act in ledger.acts(home)} == {"first", "second", "third"}
+    assert faults_of(home) == []
+    chains = [chain for chain, kept, _ in ledger.chains(home) if kept[-1].entry["act"] == "second"]
+    with home.change() as change:
+        for table in (AUDIT_ENTRY, AUDIT_HEAD):
+            change.connection.execute(sa.delete(table).where(table.c.chain == chains[0]))
+    assert any("removed" in fault for fault in faults_of(home))
+    home.close()

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from hanse.governance.chain import ChainEntry, Head
 from hanse.node.home import tables
+from hanse.node.home.audit_writer import CHAIN_BEGUN
 from hanse.node.home.codec import instant, moment
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def acts(home: Home, since: datetime | None = None, principal: str | None = None
     for id, said in _newest_first(home, since, principal):
         if said.get("act") == "closed":
             closings[str(said.get("opened"))] = said
-        elif principal is None or said.get("principal") == principal:
+        elif said.get("act") != CHAIN_BEGUN and (principal is None or said.get("principal") == principal):
             yield Act(home.domain, id, said, closings.pop(id, None))
 
 

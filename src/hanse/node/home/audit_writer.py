@@ -23,6 +23,7 @@ from hanse.node.home.codec import instant
 from hanse.node.home.database import Database
 
 HEAD_SECONDS = 10.0
+CHAIN_BEGUN = "chain-begun"
 _MOST_AT_ONCE = 256
 _MOST_WAITING = 10_000
 
@@ -93,6 +94,7 @@ class AuditWriter:
         with self._lock:
             count, last = self._count, self._last
             with self._database.write() as connection:
+                count, last = self._begun(connection, count, last)
 
                 def append(entry: Mapping[str, Any]) -> str:
                     nonlocal count, last
@@ -137,6 +139,18 @@ class AuditWriter:
         self._waiting += 1
         self._queue.put(waiting)
         return waiting.done
+
+    def _begun(self, connection: Connection, count: int, last: str) -> tuple[int, str]:
+        """Before a chain's first entry, write the one that holds it to the chain before: none can vanish whole."""
+        if count:
+            return count, last
+        entry = tables.AUDIT_ENTRY.c
+        newest = sa.select(entry.chain, entry.number, entry.link).order_by(entry.at.desc(), entry.number.desc())
+        before = connection.execute(newest.limit(1)).one_or_none()
+        after = None if before is None else {"chain": before.chain, "number": before.number, "link": before.link}
+        _, row, last = self._row({"act": CHAIN_BEGUN, "after": after}, 1, last)
+        connection.execute(sa.insert(tables.AUDIT_ENTRY), [row])
+        return 1, last
 
     def _row(self, entry: dict[str, Any], number: int, last: str) -> tuple[str, dict[str, Any], str]:
         id = f"{self.chain}/{number}"
@@ -185,17 +199,20 @@ class AuditWriter:
             rows: list[dict[str, Any]] = []
             ids: list[str] = []
             try:
-                for waiting in batch:
-                    if waiting.entry is None:
-                        ids.append("")
-                        continue
-                    count += 1
-                    id, row, last = self._row(waiting.entry, count, last)
-                    rows.append(row)
-                    ids.append(id)
-                if rows:
+                if any(waiting.entry is not None for waiting in batch):
                     with self._database.write() as connection:
+                        count, last = self._begun(connection, count, last)
+                        for waiting in batch:
+                            if waiting.entry is not None:
+                                count += 1
+                                id, row, last = self._row(waiting.entry, count, last)
+                                rows.append(row)
+                                ids.append(id)
+                            else:
+                                ids.append("")
                         connection.execute(sa.insert(tables.AUDIT_ENTRY), rows)
+                else:
+                    ids = [""] * len(batch)
             except Exception as error:  # whatever keeps entries from the disk stops the answers that wait for them
                 self._waiting -= len(batch)
                 for waiting in batch:

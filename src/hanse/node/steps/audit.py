@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from hanse.node.ledger import Act
 from hanse.node.permission import NotPermitted, allowed
 
 if TYPE_CHECKING:
+    from hanse.node.home import Home
     from hanse.node.node import Node
 
 MOST = 10_000
@@ -22,13 +24,19 @@ _SCANNED = 100_000  # entries looked at for one answer
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One act as shown: what was done, under which rules, and how it ended."""
+    """One act as shown: what was done, under which rules, and how it ended.
+
+    Whoever sees it only because it is their own act (`own`) is not told how large the data behind a policy is.
+    """
 
     act: Act
+    own: bool = False
 
     def as_json(self) -> dict[str, Any]:
         entry, closed = self.act.entry, self.act.closed or {}
         tables = entry.get("tables", [])
+        if self.own:
+            tables = [{key: said for key, said in one.items() if key != "scanned"} for one in tables]
         rules = [rule for table in tables for rule in table.get("rules", ())]
         if not tables and entry.get("because"):
             rules = [str(entry["because"])]
@@ -92,7 +100,7 @@ def entries(
     `by` is a person's name, or a principal's id like `product:growth/basket`.
     """
     who = by if by is None or ":" in by else f"person:{by}"
-    found: list[Act] = []
+    found: list[AuditEntry] = []
     for home in node.homes.values():
         if product is not None and product.domain != home.domain:
             continue
@@ -106,10 +114,10 @@ def entries(
             if number >= _SCANNED or taken >= min(limit, MOST):
                 break
             if product is None or str(product) in act.products:
-                found.append(act)
+                found.append(AuditEntry(act, own=not whole))
                 taken += 1
-    found.sort(key=lambda act: (act.at, act.id), reverse=True)
-    return [AuditEntry(act) for act in found[: min(limit, MOST)]]
+    found.sort(key=lambda one: (one.act.at, one.act.id), reverse=True)
+    return found[: min(limit, MOST)]
 
 
 def verify(node: Node, principal: Principal) -> list[HomeProof]:
@@ -119,13 +127,27 @@ def verify(node: Node, principal: Principal) -> list[HomeProof]:
         if not allowed(node, home, principal, Action.AUDIT)[0]:
             continue
         home.audit.sign()
-        count, number, faults = 0, 0, []
-        for chain, kept, heads in ledger.chains(home):
-            count, number = count + len(kept), number + 1
-            faults += [f"chain {chain}: {fault.message}" for fault in verify_chain(kept, heads, home.key)]
-        proofs.append(HomeProof(home.domain, count, number, tuple(faults)))
+        kept = [(len(entries), chain) for chain, entries, _ in ledger.chains(home)]
+        proofs.append(HomeProof(home.domain, sum(n for n, _ in kept), len(kept), tuple(faults_of(home))))
     if not proofs:
         raise NotPermitted(
             f"{principal.id} may read the audit of no domain here", mend="ask an owner, a steward or an auditor"
         )
     return proofs
+
+
+def faults_of(home: Home) -> list[str]:
+    """Every fault of a home's chains in words: each is whole in itself, and holds to the one before it."""
+    faults: list[str] = []
+    links: dict[tuple[str, int], str] = {}
+    after: list[tuple[str, Mapping[str, Any]]] = []
+    for chain, kept, heads in ledger.chains(home):
+        faults += [f"chain {chain}: {fault.message}" for fault in verify_chain(kept, heads, home.key)]
+        links |= {(chain, one.number): one.link for one in kept}
+        before = kept[0].entry.get("after") if kept else None
+        if isinstance(before, dict):
+            after.append((chain, before))
+    for chain, before in after:
+        if links.get((str(before.get("chain")), int(before.get("number") or 0))) != before.get("link"):
+            faults.append(f"chain {chain}: the chain {before.get('chain')} before it was removed or changed")
+    return faults
