@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hanse.errors import HanseError
-from hanse.governance.decision import Principal
-from hanse.names import ProductId
-from hanse.node.steps import access
+from hanse.governance.decision import Clear, Decision, Hidden, Principal
+from hanse.names import PortLine, ProductId
+from hanse.node.facts import facts_of_line
+from hanse.node.steps import access, audit
 from hanse.node.steps.default import default
 from hanse.node.steps.plan import Plan
+from hanse.node.steps.query import query
 from hanse.node.steps.retire import retire
 from hanse.node.steps.rollback import rollback
+from hanse.protocols.http.routes.products import _type_of, served_contract
+from hanse.spec.document import load
+from hanse.spec.read import contract
+from hanse.spec.read import product as product_of
 from tests.steps.mesh_of_two import CSV, files, product
-from tests.steps.walking import BASKETS, ORDERS, OWNER_GROWTH, OWNER_SALES, STRANGER, edit, planned, published
+from tests.steps.walking import BASKETS, ORDERS, OWNER_GROWTH, OWNER_SALES, STRANGER, ask, edit, planned, published
 from tests.steps.world import NOON, World, opened
 
 LATER = NOON + timedelta(days=90)
@@ -92,3 +100,74 @@ def test_who_holds_a_grant_is_told_to_those_only_who_may_end_the_product(world: 
     edit(world, "growth/baskets/baskets.odps.yaml", "status: active", "status: retired")
     access.grant(world.node, OWNER_GROWTH, BASKETS, to="person:owner_sales", until=LATER, why="x")
     assert not any("g-growth-1" in message for message in _messages(planned(world, STRANGER)))
+
+
+def test_one_s_own_entry_does_not_tell_how_large_the_data_behind_a_policy_is(world: World) -> None:
+    def told(by: Principal) -> dict[str, Any]:
+        async def answer() -> None:
+            found = await query(world.node, ask(by), "SELECT count(*) FROM growth.baskets")
+            async for _ in found.batches():
+                pass
+
+        asyncio.run_coroutine_threadsafe(answer(), world.loop).result(30)
+        entries = (one.as_json() for one in audit.entries(world.node, by))
+        table: dict[str, Any] = next(one for one in entries if one["action"] == "query")["tables"][0]
+        return table
+
+    access.grant(world.node, OWNER_GROWTH, BASKETS, to="person:stranger", until=LATER, why="x")
+    assert told(OWNER_GROWTH)["scanned"] > 0, "an owner may know"
+    assert "scanned" not in told(STRANGER)
+
+
+CONTRACT = """
+apiVersion: v3.2.0
+kind: DataContract
+id: c
+version: 1.0.0
+status: active
+schema:
+  - name: t
+    properties:
+      - name: who
+        logicalType: object
+        physicalType: STRUCT(name VARCHAR, secret VARCHAR)
+        properties:
+          - {name: name, logicalType: string}
+          - {name: secret, logicalType: string}
+      - name: all
+        logicalType: array
+        items:
+          logicalType: object
+          properties:
+            - {name: name, logicalType: string}
+            - {name: secret, logicalType: string}
+"""
+
+
+def test_a_served_contract_names_no_field_that_is_hidden_however_deep_it_lies() -> None:
+    document, _ = load(CONTRACT, "t.yaml")
+    assert document is not None
+    read, _ = contract(document)
+    assert read is not None
+    hidden: dict[str, set[tuple[str, ...]]] = {"t": {("who", "secret"), ("all", "[]", "secret")}}
+    line = PortLine(ORDERS, "orders", 1)
+    text = served_contract(read, hidden, "http://x", ORDERS, line)
+    assert "secret" not in text
+    assert text.count("name: name") == 2
+
+
+def test_a_type_names_no_field_that_is_hidden() -> None:
+    document, _ = load(CONTRACT, "t.yaml")
+    assert document is not None
+    read, _ = contract(document)
+    assert read is not None
+    product_, _ = load(product("sales", "orders"), "p.yaml")
+    assert product_ is not None
+    described, _ = product_of(product_, ORDERS)
+    assert described is not None
+    (facts,) = facts_of_line(described, PortLine(ORDERS, "orders", 1), read, "sales")
+    views = {one.path: Hidden("x") if one.path[-1] == "secret" else Clear() for one in facts.columns}
+    decision = Decision(facts.id, True, True, "", "", columns=views)
+    for column in read.tables[0].columns:
+        assert "secret" in column.type.sql
+        assert "secret" not in _type_of(column, facts, decision)

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from hanse.engine.relations.masks import shown
 from hanse.errors import HanseError, Kind, code
 from hanse.governance.decide import decide
 from hanse.governance.decision import Clear, Decision, Hidden, TableFacts
@@ -24,7 +25,7 @@ from hanse.protocols.http.call import Call
 from hanse.protocols.http.formats import negotiated
 from hanse.protocols.http.routes import route
 from hanse.protocols.http.types import limit_of, number_of, product_of
-from hanse.spec.model import Contract
+from hanse.spec.model import Column, Contract
 
 JSON, ODPS, ODCS = "application/json", "application/vnd.bitol.odps+yaml", "application/vnd.bitol.odcs+yaml"
 
@@ -195,7 +196,7 @@ class Seen:
             columns.append(
                 {
                     "name": column.name,
-                    "type": column.type.sql,
+                    "type": _type_of(column, facts, decision),
                     "classification": column.classification,
                     "description": column.description,
                     "required": column.required,
@@ -218,6 +219,14 @@ class Seen:
                 "grants": sorted(decision.grants),
             },
         }
+
+
+def _type_of(column: Column, facts: TableFacts, decision: Decision) -> str:
+    """The type of a column in SQL, without the fields that do not exist for this reader."""
+    if not any(isinstance(view, Hidden) and path[0] == column.name for path, view in decision.columns.items()):
+        return column.type.sql
+    part = shown(column.name, column.type, decision.columns, frozenset(one.path for one in facts.columns))
+    return column.type.sql if part is None else part[1].sql
 
 
 def served_contract(
@@ -251,11 +260,22 @@ def served_contract(
 def _shown(properties: Any, gone: set[tuple[str, ...]], above: tuple[str, ...]) -> Iterator[Any]:
     for one in properties:
         path = (*above, str(one.get("name", "[]")))
-        if path in gone:
-            continue
-        if isinstance(one.get("properties"), list):
-            one["properties"] = list(_shown(one["properties"], gone, path))
-        yield one
+        if path not in gone:
+            _without(one, gone, path)
+            yield one
+
+
+def _without(one: Any, gone: set[tuple[str, ...]], path: tuple[str, ...]) -> None:
+    """Take what is hidden below a property out of it, also out of what its type says in words."""
+    if any(hidden[: len(path)] == path for hidden in gone):
+        one.pop("physicalType", None)
+    if isinstance(one.get("properties"), list):
+        one["properties"] = list(_shown(one["properties"], gone, path))
+    if isinstance(one.get("items"), dict):
+        if (*path, "[]") in gone:
+            del one["items"]
+        else:
+            _without(one["items"], gone, (*path, "[]"))
 
 
 def _names(written: Any, names: set[str]) -> bool:
