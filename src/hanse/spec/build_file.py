@@ -26,9 +26,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hanse.errors import Finding, Kind, code, rejects
-from hanse.names import PortLine, is_name, nearest
+from hanse.names import PortLine, is_name
 from hanse.spec.document import Document, pointer
 from hanse.spec.model import BuildFile, Contract, Source, Transform
+from hanse.spec.near import Near
 
 UNKNOWN_KEY = code(
     "build.unknown-key",
@@ -116,6 +117,7 @@ class _Reader:
     contracts: Mapping[PortLine, Contract]
     files: Mapping[str, str]
     findings: list[Finding] = field(default_factory=list)
+    nearest: Near = field(default_factory=Near)
 
     def found(self, at: str, slug: str, message: str, mend: str, *, key: bool = False) -> None:
         self.findings.append(Finding.at(self.document.place(at, key=key), slug, message, mend=mend))
@@ -126,7 +128,7 @@ class _Reader:
     def known(self, at: str, tree: Mapping[str, Any], words: Sequence[str]) -> None:
         for word in tree:
             if word not in words:
-                near = nearest(str(word), words) or list(words)
+                near = self.nearest(str(word), words) or list(words)
                 self.found(
                     at + pointer(str(word)),
                     UNKNOWN_KEY,
@@ -188,7 +190,7 @@ class _Reader:
         if lines:
             return max(lines, key=lambda line: line.major)
         promised = {t.name for contract in self.contracts.values() for t in contract.tables}
-        near = nearest(table, promised) or sorted(promised)
+        near = self.nearest(table, promised) or sorted(promised)
         mend = f"write {' or '.join(near)}" if near else "add a contract with this table"
         self.found(at, UNKNOWN_TABLE, f"no contract of the product promises a table {name[:60]!r}", mend, key=True)
         return None
@@ -202,7 +204,7 @@ class _Reader:
             return None
         text = self.files.get(file)
         if text is None:
-            near = nearest(file, [f for f in self.files if f.endswith(".py" if python else ".sql")])
+            near = self.nearest(file, [f for f in self.files if f.endswith(".py" if python else ".sql")])
             mend = f"write {near[0]}" if near else f"add {file} beside build.yaml"
             self.found(at + pointer("python" if python else "sql"), NO_FILE, f"there is no file {file[:200]!r}", mend)
             return None

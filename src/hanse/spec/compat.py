@@ -229,9 +229,7 @@ class _Comparison:
         path: tuple[str, ...],
         near: Place,
     ) -> Iterator[Change]:
-        pairs, removed, added = _matched(
-            [_key(self.old, c) for c in old], [_key(self.new, c) for c in new], lambda a, b: False
-        )
+        pairs, removed, added = _matched([_key(self.old, c) for c in old], [_key(self.new, c) for c in new])
         for before, after in pairs:
             here = (*path, after.name)
             self.became[(*was, before.name)] = here
@@ -243,9 +241,10 @@ class _Comparison:
             yield self.change("column-removed", self.gone(before.place, near), ".".join((*path, before.name)))
         for after in added:
             yield self.change("column-added", after.place, ".".join((*path, after.name)))
-        stayed = [before.name.lower() for before in old if any(before is pair[0] for pair in pairs)]
-        moved = sorted(pairs, key=lambda pair: [after is pair[1] for after in new].index(True))
-        if [before.name.lower() for before, _ in moved] != stayed:
+        successor = {id(before): after for before, after in pairs}
+        stayed = [id(successor[id(before)]) for before in old if id(before) in successor]
+        kept = set(stayed)
+        if stayed != [id(after) for after in new if id(after) in kept]:
             yield self.change("column-moved", near, ".".join(path) or None)
 
     def _column(self, old: Column, new: Column, was: tuple[str, ...], path: tuple[str, ...]) -> Iterator[Change]:
@@ -376,22 +375,25 @@ def _same_columns(old: Any, new: Any) -> bool:
 
 
 def _matched(
-    old: Sequence[_Keyed], new: Sequence[_Keyed], alike: Callable[[Any, Any], bool]
+    old: Sequence[_Keyed], new: Sequence[_Keyed], alike: Callable[[Any, Any], bool] | None = None
 ) -> tuple[list[tuple[Any, Any]], list[Any], list[Any]]:
     """Pairs of the same part before and after, by name, else by `id`, physical name or likeness; then the rest."""
     pairs: list[tuple[Any, Any]] = []
     left, right = list(old), list(new)
-    ways: tuple[Callable[[_Keyed, _Keyed], bool], ...] = (
-        lambda a, b: a[1] == b[1],
-        lambda a, b: a[2] is not None and a[2] == b[2],
-        lambda a, b: a[3] is not None and a[3] == b[3],
-        lambda a, b: alike(a[0], b[0]),
-    )
-    for same in ways:
-        for before in list(left):
-            after = next((candidate for candidate in right if same(before, candidate)), None)
-            if after is not None:
-                pairs.append((before[0], after[0]))
-                left.remove(before)
-                right.remove(after)
+    for way in (1, 2, 3):  # by name, by id, by physical name; each through an index, since tables can be wide
+        by_key: dict[Any, _Keyed] = {}
+        for part in right:
+            if part[way] is not None:
+                by_key.setdefault(part[way], part)
+        found = [(before, by_key.pop(before[way], None)) for before in left]
+        pairs += [(before[0], after[0]) for before, after in found if after is not None]
+        taken = {id(after[0]) for _, after in found if after is not None}
+        left = [before for before, after in found if after is None]
+        right = [part for part in right if id(part[0]) not in taken]
+    for before in list(left):
+        after = next((part for part in right if alike is not None and alike(before[0], part[0])), None)
+        if after is not None:
+            pairs.append((before[0], after[0]))
+            left.remove(before)
+            right.remove(after)
     return pairs, [part for part, *_ in left], [part for part, *_ in right]

@@ -31,11 +31,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hanse.errors import Finding, Kind, Severity, code, rejects
-from hanse.names import RESERVED_DOMAINS, is_name, nearest
+from hanse.names import RESERVED_DOMAINS, is_name
 from hanse.spec.checks.identity import is_variable, slug
 from hanse.spec.checks.service_levels import seconds
 from hanse.spec.document import Document, pointer
 from hanse.spec.model import Domain, Mesh, Person
+from hanse.spec.near import Near
 
 UNKNOWN_KEY = code(
     "mesh.unknown-key", Kind.INVALID, "A word in mesh.yaml, people.yaml or domain.yaml means nothing",
@@ -187,6 +188,7 @@ def domain(
 class _Reader:
     document: Document
     findings: list[Finding] = field(default_factory=list)
+    nearest: Near = field(default_factory=Near)
 
     def found(self, at: str, slug: str, message: str, mend: str, *, key: bool = False) -> None:
         self.findings.append(Finding.at(self.document.place(at, key=key), slug, message, mend=mend))
@@ -195,7 +197,7 @@ class _Reader:
         self.found(at, BAD_VALUE, message, mend)
 
     def unknown(self, at: str, what: str, word: str, known: Sequence[str] | Mapping[str, Any]) -> None:
-        near = nearest(word[:100], known) or list(known)[:10]
+        near = self.nearest(word[:100], known) or list(known)[:10]
         self.bad(at, f"there is no {what} {word[:60]!r}", f"write {' or '.join(near)}" if near else f"add the {what}")
 
     def top(self, words: Sequence[str]) -> Mapping[str, Any] | None:
@@ -209,7 +211,7 @@ class _Reader:
             return None
         for word in value if words is not None else ():
             if words is not None and word not in words:
-                near = nearest(str(word)[:100], words) or list(words)
+                near = self.nearest(str(word)[:100], words) or list(words)
                 mend = f"write one of: {', '.join(near)}"
                 self.found(at + pointer(str(word)), UNKNOWN_KEY, f"there is no {str(word)[:60]!r} here", mend, key=True)
         return value

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from hanse.errors import Finding, Kind, Place, Severity, code
-from hanse.names import PortLine, ProductId, Version, nearest
+from hanse.names import PortLine, ProductId, Version
 from hanse.spec.checks.relationships import KEY_LENGTH, UNKNOWN_COLUMN, UNKNOWN_TABLE
 from hanse.spec.document import Document, load
 from hanse.spec.model import Contract, Product, Project, Relationship, Table
+from hanse.spec.near import Near
 
 ID_TWICE = code(
     "id.twice", Kind.INVALID, "Two documents have one id",
@@ -56,11 +57,14 @@ CLASSIFICATION = code(
 )  # fmt: skip
 
 
-def input_findings(product: Product, known: Mapping[str, Version | None], *, outside: Severity) -> list[Finding]:
+def input_findings(
+    product: Product, known: Mapping[str, Version | None], *, outside: Severity, near: Near | None = None
+) -> list[Finding]:
     """What is wrong with the input ports of `product`, where `known` are the contracts by id.
 
     A contract that is not known is told with severity `outside`: a note in a project, an error in a plan.
     """
+    nearest = near or Near()
     document = load(product.text, product.place.file)[0]
     findings: list[Finding] = []
 
@@ -73,8 +77,8 @@ def input_findings(product: Product, known: Mapping[str, Version | None], *, out
         if port.contract_id is None:
             add(at, NO_CONTRACT, f"{name} names no contract", "add contractId: ID")
         elif port.contract_id not in known:
-            near = nearest(port.contract_id, known)
-            mend = f"write {' or '.join(near)}" if near else "mend the id, or ask its owner which it is"
+            alike = nearest(port.contract_id, known)
+            mend = f"write {' or '.join(alike)}" if alike else "mend the id, or ask its owner which it is"
             add(f"{at}/contractId", UNKNOWN_CONTRACT, f"{name}: no contract {port.contract_id!r} is known here",
                 mend, outside)  # fmt: skip
         elif port.version is None:
@@ -99,6 +103,8 @@ class Links:
     project: Project
     documents: Mapping[str, Document]
     broken: frozenset[ProductId]
+    nearest: Near = field(default_factory=Near)
+    _paths: dict[int, set[str]] = field(default_factory=dict)  # of a table's columns, by the table's identity
 
     def findings(self) -> list[Finding]:
         """Every finding, unsorted."""
@@ -132,7 +138,7 @@ class Links:
     def _inputs(self) -> Iterator[Finding]:
         known = {contract.id: contract.version for _, contract in self._contracts()}
         for files in self.project.products.values():
-            yield from input_findings(files.product, known, outside=Severity.NOTE)
+            yield from input_findings(files.product, known, outside=Severity.NOTE, near=self.nearest)
 
     def _classes(self) -> Iterator[Finding]:
         if self.project.mesh is None:
@@ -142,7 +148,7 @@ class Links:
             for table in contract.tables:
                 for path, column in (part for top in table.columns for part in top.walk()):
                     if column.classification is not None and column.classification not in known:
-                        near = nearest(str(column.classification)[:100], known) or list(known)
+                        near = self.nearest(str(column.classification)[:100], known) or list(known)
                         yield Finding.at(
                             self._place(column.place, "/classification"), CLASSIFICATION,
                             f"{'.'.join(path)[:100]} is classified {str(column.classification)[:60]!a}",
@@ -172,17 +178,20 @@ class Links:
         tables, called = found
         table = next((t for t in tables if t.name == key.to_table), None) or self._called(tables, key.to_table)
         if table is None:
-            near = nearest(key.to_table, (t.name for t in tables)) or [t.name for t in tables][:10]
+            near = self.nearest(key.to_table, (t.name for t in tables)) or [t.name for t in tables][:10]
             mend = f"write {called}.{near[0]}" if near else "name a table that a contract promises"
             yield Finding.at(place, UNKNOWN_TABLE, f"{called} has no table {key.to_table[:63]!r}", mend=mend)
             return
         if len(key.columns) != len(key.to_columns):
             message = f"this side has {len(key.columns)} columns, the other {len(key.to_columns)}"
             yield Finding.at(place, KEY_LENGTH, message, mend="name as many columns on each side")
-        paths = {".".join(path).lower() for top in table.columns for path, _ in top.walk()}
+        paths = self._paths.get(id(table))
+        if paths is None:
+            paths = {".".join(path).lower() for top in table.columns for path, _ in top.walk()}
+            self._paths[id(table)] = paths
         for column in key.to_columns:
             if column.lower() not in paths:
-                near = nearest(column, (c.name for c in table.columns)) or [c.name for c in table.columns][:10]
+                near = self.nearest(column, (c.name for c in table.columns)) or [c.name for c in table.columns][:10]
                 message = f"table {called}.{table.name} has no column {column[:63]!a}"
                 yield Finding.at(place, UNKNOWN_COLUMN, message, mend=f"write {' or '.join(near)}")
 
@@ -191,12 +200,13 @@ class Links:
         domain, _, pinned = address.partition(".")
         name, _, major = pinned.rpartition("_v")
         product = ProductId(domain, name)
-        lines = sorted((line, c) for line, c in self._contracts() if line.product == product)
+        files = self.project.products.get(product)
+        lines = sorted(files.contracts.items(), key=lambda entry: entry[0]) if files is not None else []
         if product in self.broken:
             return None
         if not lines:
             known = {f"{line.product.sql}_v{line.major}" for line, _ in self._contracts()}
-            near = nearest(address, known)
+            near = self.nearest(address, known)
             return f"did you mean {' or '.join(near)}?" if near else "plan looks whether it exists"
         tables = tuple(table for line, c in lines if str(line.major) == major for table in c.tables)
         return tables, address
@@ -211,7 +221,7 @@ class Links:
                 return other.tables, path
         if path in self.project.files:
             return None  # it is there and cannot be read, which is told at its place
-        near = nearest(path, (other.place.file for _, other in self._contracts()))
+        near = self.nearest(path, (other.place.file for _, other in self._contracts()))
         relative = [posixpath.relpath(n, posixpath.dirname(contract.place.file)) for n in near]
         return f"did you mean {' or '.join(relative)}?" if near else "name a contract of the project"
 
@@ -247,7 +257,7 @@ class Links:
 
         for id, files in self.project.products.items():
             if files.build is not None and id not in self.broken:
-                yield from transform_findings(self.project, files)
+                yield from transform_findings(self.project, files, self.nearest)
         if not circular:
             yield from cycles(self.project)
 

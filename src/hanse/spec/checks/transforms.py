@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from hanse.errors import Finding, Kind, Severity, code
-from hanse.names import ProductId, TableId, nearest
+from hanse.names import ProductId, TableId
 from hanse.spec.lineage import Address, product_lineage, table_of
 from hanse.spec.model import ProductFiles, Project, Transform
+from hanse.spec.near import Near
 
 UNDECLARED = code(
     "build.undeclared-input", Kind.INVALID, "A transform reads a table that no input port declares",
@@ -38,7 +39,7 @@ UNREADABLE = code(
 )  # fmt: skip
 
 
-def transform_findings(project: Project, files: ProductFiles) -> Iterator[Finding]:
+def transform_findings(project: Project, files: ProductFiles, nearest: Near) -> Iterator[Finding]:
     """Compare what the transforms of a product read with its input ports."""
     build = files.build
     assert build is not None
@@ -54,9 +55,10 @@ def transform_findings(project: Project, files: ProductFiles) -> Iterator[Findin
         lineage = lineages.get(TableId(id, transform.major, transform.table))
         if lineage is None:
             continue
-        if not lineage.tables and all(origins is None for origins in lineage.columns.values()):
+        if not lineage.readable:
             certain = False
             yield _told(transform, UNREADABLE, "what it reads cannot be told", "write one SELECT", Severity.WARNING)
+            continue
         for address in sorted(lineage.tables):
             if len(address) == 1:
                 if address[0] not in sources:
@@ -64,8 +66,8 @@ def transform_findings(project: Project, files: ProductFiles) -> Iterator[Findin
                     mend = f"write {' or '.join(near)}" if near else f"add sources: {{{address[0]}: …}} to build.yaml"
                     yield _told(transform, UNKNOWN, f"there is no source {address[0][:63]!r}", mend)
                 continue
-            yield from _input(project, id, transform, address, declared, outside, read)
-        yield from _columns(project, transform)
+            yield from _input(project, id, transform, address, declared, outside, read, nearest)
+        yield from _columns(project, transform, nearest)
     for contract_id, port in declared.items():
         if certain and contract_id not in read:
             message = f"no transform reads input port {port.name[:63]!a} (contract {contract_id!r})"
@@ -80,10 +82,10 @@ def _input(
     declared: Container[str | None],
     outside: bool,
     read: set[str],
+    nearest: Near,
 ) -> Iterator[Finding]:
     dotted = ".".join(address)
     table = table_of(project, address)
-    known = {f"{f.product.id.sql}_v{line.major}" for f in project.products.values() for line in f.contracts}
     if table is not None:
         contract = next(
             contract
@@ -101,6 +103,7 @@ def _input(
                 f"add to inputPorts: {port}",
             )  # fmt: skip
         return
+    known = {f"{f.product.id.sql}_v{line.major}" for f in project.products.values() for line in f.contracts}
     product = ".".join(address[:2])
     if product in known:
         name, _, major = address[1].rpartition("_v")
@@ -115,7 +118,7 @@ def _input(
         yield _told(transform, UNDECLARED, f"{dotted[:200]} is neither in the project nor an input port", mend)
 
 
-def _columns(project: Project, transform: Transform) -> Iterator[Finding]:
+def _columns(project: Project, transform: Transform, nearest: Near) -> Iterator[Finding]:
     """A Python transform is given columns that its inputs have."""
     for name, columns in transform.inputs.items():
         id = table_of(project, tuple(part.lower() for part in transform.origins.get(name, name).split(".")))
