@@ -455,3 +455,14 @@ def test_a_large_mesh_is_read_in_time() -> None:
     assert time.process_time() - before < 5
     assert len(whole.products) == 150
     assert not rejects(findings)
+
+
+def test_many_wrong_links_are_told_in_time_and_counted() -> None:
+    links = [column(f"c{i}", relationships=[{"to": f"growth.baskets_v1.baskets.no{i}"}]) for i in range(1500)]
+    columns = [*ORDERS["schema"][0]["properties"], *links]
+    before = time.process_time()
+    _, findings = read(**{ORDERS_ODCS: contract("sales.orders.v1", "orders", columns)})
+    assert time.process_time() - before < 3
+    told = [f for f in findings if f.file == ORDERS_ODCS]
+    assert len(told) == 101
+    assert sum(f.code == "validate.more" for f in told) == 1

@@ -20,6 +20,7 @@ from hanse.spec.document import Document, load
 from hanse.spec.mesh_file import RESERVED
 from hanse.spec.model import NOTHING, Domain, Mesh, Person, ProductFiles, Project
 from hanse.spec.product_folder import FILE_NAME, MISSING, Folder
+from hanse.spec.validate import bounded
 
 _DESCRIPTOR = (".odps.yaml", ".odps.yml", ".odcs.yaml", ".odcs.yml")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_.]{0,200})(?::?-([^}]{0,200}))?\}")
@@ -59,16 +60,20 @@ class _Reading:
             name = self._domain(root, mesh, people, teams, domains)
             for path in sorted(paths):
                 folder = self._folder(ProductId(name, path.rpartition("/")[2]), path)
-                found = folder.read()
+                product = folder.read()
                 self.findings += folder.findings
-                if found is not None:
-                    products[folder.id] = found
+                if product is not None:
+                    products[folder.id] = product
                 if not folder.whole:
                     broken.add(folder.id)
         below = {p.removeprefix(_GLOBAL): t for p, t in self.files.items() if p.startswith(_GLOBAL)}
         whole = Project(mesh, people, teams, domains, products, below if kind == "mesh" else {}, self.files)
         documents = {path: document for path, (document, _) in self.documents.items() if document is not None}
-        self.findings += Links(whole, documents, frozenset(broken)).findings()
+        links: dict[str, list[Finding]] = {}
+        for finding in Links(whole, documents, frozenset(broken)).findings():
+            links.setdefault(finding.file, []).append(finding)
+        for found in links.values():
+            self.findings += bounded(found)
         return whole, sorted(dict.fromkeys(self.findings))
 
     def load(self, path: str) -> tuple[Document | None, list[Finding]]:
