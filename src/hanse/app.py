@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hanse.protocols.http.server import App
 
 THREADS = 16
+LOG_BYTES = 4 * 1024 * 1024
 IN_PROCESS = "http://in-process"
 
 
@@ -51,6 +52,7 @@ class Running:
         from hanse.protocols.http.types import Cursors
 
         settings = load(root, os.environ)
+        (root / ".hanse").mkdir(exist_ok=True)
         node = await asyncio.to_thread(Node.open, settings, clock, homes=homes, address=address)
         api = Api(
             node=node,
@@ -124,6 +126,7 @@ class Serving:
     async def _serve(self) -> None:
         from hanse.protocols.http.listen import Listener
 
+        log_to_file(self._root)
         running = await Running.start(self._root, homes=self._homes, address=self.address)
         try:
             self._server = Listener(running.app, on_stop=running.api.stop_taking)
@@ -149,7 +152,7 @@ def serve(
     from hanse.protocols.http.listen import Listener, bound
 
     settings = load(root, os.environ)
-    log(sys.stderr.isatty())
+    log(logging.StreamHandler(sys.stderr), access=not sys.stderr.isatty())
     host, port = host or settings.host, settings.port if port is None else port
     tls = settings.certificate is not None and settings.key is not None
     sock = bound(host, port, tls=tls)
@@ -178,20 +181,31 @@ def serve(
         sock.close()
 
 
-def log(terminal: bool) -> None:
-    """Log to stderr: a line a request, never with its token."""
-    handler = logging.StreamHandler(sys.stderr)
+def log(handler: logging.Handler, *, access: bool) -> None:
+    """Send the node's log to `handler`; `access` adds a line a request, never with its token or query string."""
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    root = logging.getLogger("hanse")
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    logging.getLogger("hanse.access").setLevel(logging.WARNING if terminal else logging.INFO)
+    for name in ("hanse", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.INFO if name == "hanse" else logging.WARNING)
+        logger.propagate = False
+    logging.getLogger("hanse.access").setLevel(logging.INFO if access else logging.WARNING)
+
+
+def log_to_file(root: Path) -> None:
+    """Send the node's log to `.hanse/node.log`: the terminal belongs to the one who called."""
+    from logging.handlers import RotatingFileHandler
+
+    folder = root / ".hanse"
+    folder.mkdir(exist_ok=True)
+    log(RotatingFileHandler(folder / "node.log", maxBytes=LOG_BYTES, backupCount=1, delay=True), access=False)
 
 
 class InProcess:
     """A node in this process, on a loop of its own thread, for one call of the command line."""
 
     def __init__(self, root: Path) -> None:
+        log_to_file(root)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="node", daemon=True)
         self._thread.start()

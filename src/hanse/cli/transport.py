@@ -16,6 +16,29 @@ if TYPE_CHECKING:
     from hanse.client import Client
 
 
+# what the client says of its own; it stands alone, so its words are declared here
+for _slug, _kind, _title, _why, _mend in (
+    (
+        "http.unreachable", Kind.UNAVAILABLE, "The node cannot be reached",
+        "Nobody answered at its address in time.", "Check the address, or start the node: hanse serve.",
+    ),
+    (
+        "http.broken-answer", Kind.FAILED, "An answer broke off before its end",
+        "The node stopped it, at a limit or because of a failure; what came so far must not be taken for the whole.",
+        "Ask again; the node's audit names the limit.",
+    ),
+    (
+        "http.not-a-node", Kind.UNAVAILABLE, "Another program answers at this address",
+        "What it said is not what a node of hanse says.", "Check the address.",
+    ),
+    (
+        "http.refused", Kind.INVALID, "The node refused without saying why",
+        "Something between here and the node answered in its place.", "Look at what stands between: a proxy.",
+    ),
+):  # fmt: skip
+    code(_slug, _kind, _title, _why, _mend)
+
+
 class NotSignedIn(HanseError):
     kind = Kind.DENIED
     code = code(
