@@ -80,6 +80,26 @@ def test_a_link_that_leaves_the_roots_is_refused(root: Path) -> None:
             FILES.scan(source(path), [root], root)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".hanse/issuer", ".hanse/homes/sales/store.db", ".hanse/homes/sales/warehouse/**/*.parquet", ".hanse/nothing",
+        "data/../.hanse/homes/sales/warehouse", "elsewhere/sales/warehouse", "elsewhere/sales/warehouse/*.parquet",
+        "elsewhere/sales/key", "data/link", "./.hanse/*", "**/.hanse/*", "elsewhere/*/warehouse/*",
+    ],
+)  # fmt: skip
+def test_what_a_node_or_a_home_keeps_is_no_source(root: Path, path: str) -> None:
+    for home in (root / ".hanse" / "homes" / "sales", root / "elsewhere" / "sales"):
+        (home / "warehouse").mkdir(parents=True)
+        for name in ("key", "mask.key", "store.db"):
+            (home / name).write_text("a")
+        duckdb.sql(f"copy (select 1 a) to '{home}/warehouse/raw.parquet'")
+    (root / ".hanse" / "issuer").write_text("a")
+    (root / "data" / "link").symlink_to(root / ".hanse" / "homes" / "sales" / "warehouse")
+    with pytest.raises(SourceOutsideRoot):
+        FILES.scan(source(path, format="csv"), [root], root)
+
+
 def test_a_device_is_no_file(root: Path) -> None:
     os.mkfifo(root / "data" / "pipe.csv")
     with pytest.raises(SourceMissing):

@@ -144,7 +144,7 @@ class Files:
 
     def _refuse_outside(self, source: Source, wanted: str, place: Path, inside: Sequence[Path]) -> None:
         real = Path(os.path.realpath(place))
-        if not any(real.is_relative_to(root) for root in inside):
+        if not any(real.is_relative_to(root) for root in inside) or _is_kept(real, inside):
             raise SourceOutsideRoot(
                 f"source {source.name!r}: {wanted!r} lies outside the folders that this node may read",
                 where=str(source.place),
@@ -202,6 +202,21 @@ def _ending(file: Path) -> str:
     for compressed in _COMPRESSED:
         name = name.removesuffix(compressed)
     return Path(name).suffix
+
+
+def _is_kept(real: Path, inside: Sequence[Path]) -> bool:
+    """Whether a place is the node's or a home's own: its keys, store and tables are never read around a decision.
+
+    Hidden folders are never sources; a home that lies elsewhere below a root is known by its keys.
+    """
+    for root in inside:
+        if real.is_relative_to(root):
+            below = real.relative_to(root).parts
+            if any(part.startswith(".") for part in below):
+                return True
+            if any((root.joinpath(*below[:depth]) / "mask.key").exists() for depth in range(len(below) + 1)):
+                return True
+    return False
 
 
 def _fixed_part(whole: Path) -> Path:
