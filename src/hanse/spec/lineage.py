@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from hanse.names import ProductId, TableId
-from hanse.spec.model import Project, Table, Transform
+from hanse.spec.model import ProductFiles, Project, Table, Transform
 
 Address = tuple[str, ...]  # as SQL writes it, lowered: (domain, product_v1, table); a source is (name,)
 Origins = frozenset[tuple[Address, str]]
@@ -20,68 +21,87 @@ class Lineage:
 
     tables: frozenset[Address]
     columns: Mapping[str, Origins | None]
+    readable: bool = True  # False: `tables` are all that may be read, since what is read cannot be told
 
 
 def sql_lineage(sql: str, schemas: Mapping[Address, Sequence[str]]) -> Lineage:
     """The lineage of one SELECT; `schemas` tell the columns of the tables that are known. Raises nothing.
 
-    What cannot be read has no tables and no columns, so that every column counts as unknown.
+    A column is made of what its values come from; what only decides which rows there are (WHERE, ON, GROUP BY) does not
+    count. What cannot be read has no tables and no columns, so that every column counts as unknown.
     """
     return _sql_lineage(sql, tuple(sorted((address, tuple(columns)) for address, columns in schemas.items())))
 
 
 @lru_cache(maxsize=1024)
 def _sql_lineage(sql: str, schemas: tuple[tuple[Address, tuple[str, ...]], ...]) -> Lineage:
-    import sqlglot
-    from sqlglot.errors import SqlglotError
-
-    known = dict(schemas)
+    read = _flattened(sql)
+    if read is None:
+        return Lineage(frozenset(), {}, readable=False)
+    tree, renamed = read
     try:
-        tree = sqlglot.parse_one(sql, dialect="duckdb")
-        renamed = _flattened(tree)
-    except (SqlglotError, RecursionError):
-        return Lineage(frozenset(), {})
-    tables = frozenset(renamed.values())
-    try:
-        columns = _columns(tree, renamed, known)
-    except (SqlglotError, RecursionError, KeyError, ValueError, AttributeError):
+        columns = _columns(tree, renamed, dict(schemas))
+    except Exception:  # sqlglot fails in many ways on what it does not know; each of them means unknown
         columns = {}
-    return Lineage(tables, columns)
+    return Lineage(frozenset(renamed.values()), columns)
 
 
-def _flattened(tree: Any) -> dict[str, Address]:
-    """Give every table of `tree` a flat name of its own, its alias kept; returns what each stands for."""
+@lru_cache(maxsize=1024)
+def _mentioned(sql: str) -> frozenset[Address]:
+    read = _flattened(sql)
+    return frozenset() if read is None else frozenset(read[1].values())
+
+
+def _flattened(sql: str) -> tuple[Any, dict[str, Address]] | None:
+    """The tree of `sql` with a flat name for every table, and what each stands for; None when it cannot be read."""
+    import sqlglot
     from sqlglot import exp
+
+    try:
+        # what follows the last semicolon, a comment or nothing, is no statement
+        statements = [s for s in sqlglot.parse(sql, dialect="duckdb") if s and not isinstance(s, exp.Semicolon)]
+        tree = statements[0] if len(statements) == 1 else None
+        if not isinstance(tree, exp.Query) or tree.find(exp.Summarize, exp.Describe) is not None:
+            return None
+        ctes = _common(tree)
+        taken = {identifier.name.lower() for identifier in tree.find_all(exp.Identifier)}
+        free = (name for name in (f"t{n}" for n in count()) if name not in taken)
+        names: dict[Address, str] = {}
+        for table in list(tree.find_all(exp.Table)):
+            if id(table) in ctes or not isinstance(table.this, exp.Identifier):
+                continue
+            address = tuple(part.lower() for part in (table.catalog, table.db, table.name) if part)
+            if address not in names:
+                names[address] = next(free)
+            alias = table.args.get("alias")
+            columns = alias.args.get("columns") if alias is not None else None
+            alias = exp.to_identifier(table.alias or table.name, quoted=True)
+            table.set("this", exp.to_identifier(names[address]))
+            table.set("db", None)
+            table.set("catalog", None)
+            table.set("alias", exp.TableAlias(this=alias, columns=columns))
+    except Exception:  # as above
+        return None
+    return tree, {flat: address for address, flat in names.items()}
+
+
+def _common(tree: Any) -> set[int]:
+    """The tables of `tree` that are common table expressions: those whose CTE is in scope where they stand."""
     from sqlglot.optimizer.scope import traverse_scope
 
-    # a table is a CTE only where that CTE is in scope
-    ctes = {
-        id(table)
-        for scope in traverse_scope(tree)
-        for table in scope.tables
-        if not table.db and table.name in scope.cte_sources
-    }
-    names: dict[Address, str] = {}
-    for table in list(tree.find_all(exp.Table)):
-        if id(table) in ctes or not isinstance(table.this, exp.Identifier):
-            continue
-        address = tuple(part.lower() for part in (table.catalog, table.db, table.name) if part)
-        flat = names.setdefault(address, f"t{len(names)}")
-        alias = table.alias or table.name
-        table.set("this", exp.to_identifier(flat))
-        table.set("db", None)
-        table.set("catalog", None)
-        table.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
-    return {flat: address for address, flat in names.items()}
+    found = set()
+    for scope in traverse_scope(tree):
+        ctes = {name.lower() for name in scope.cte_sources}
+        found |= {id(table) for table in scope.tables if not table.db and table.name.lower() in ctes}
+    return found
 
 
 def _columns(tree: Any, renamed: Mapping[str, Address], known: Mapping[Address, Sequence[str]]) -> dict[str, Any]:
-    from sqlglot import exp
     from sqlglot.lineage import lineage
     from sqlglot.optimizer.qualify import qualify
     from sqlglot.optimizer.scope import build_scope
 
-    if tree.find(exp.Columns, exp.Pivot) is not None or _whole_rows(tree, known):
+    if _beyond(tree) or _whole_rows(tree, known):
         return {}
     schema: dict[str, object] = {
         flat: {c.lower(): "unknown" for c in known[a]} for flat, a in renamed.items() if a in known
@@ -97,8 +117,32 @@ def _columns(tree: Any, renamed: Mapping[str, Address], known: Mapping[Address, 
     )
     if any(select.is_star or not select.alias_or_name for select in qualified.selects):
         return {}  # a star that could not be expanded: nothing is known of any column
-    nodes = lineage(None, qualified, schema, scope=build_scope(qualified), dialect="duckdb", copy=False)
-    return {name.lower(): _origins(node, renamed, spelled) for name, node in nodes.items()}
+    scope = build_scope(qualified)
+    # without `trim_selects` each node keeps the whole SELECT instead of a copy with one column: linear, not quadratic
+    nodes = lineage(None, qualified, schema, scope=scope, dialect="duckdb", copy=False, trim_selects=False)
+    names = [select.alias_or_name.lower() for select in qualified.selects]
+    reader = _Origins(renamed, known, spelled)
+    return {
+        name.lower(): reader.of(node) if names.count(name.lower()) == 1 else None  # two of one name are told as one
+        for name, node in nodes.items()
+    }
+
+
+def _beyond(tree: Any) -> bool:
+    """Whether `tree` holds what sqlglot reads, but does not follow as DuckDB does."""
+    from sqlglot import exp
+
+    if tree.find(exp.Columns, exp.Pivot, exp.PositionalColumn) is not None:
+        return True
+    # named windows are not put in their place; BY NAME is matched by position; a recursive CTE reads itself
+    if any(select.args.get("windows") for select in tree.find_all(exp.Select)):
+        return True
+    if any(operation.args.get("by_name") for operation in tree.find_all(exp.SetOperation)):
+        return True
+    if any(clause.args.get("recursive") for clause in tree.find_all(exp.With)):
+        return True
+    # `FROM orders t(a, b)` gives a table's columns other names
+    return any(table.alias_column_names for table in tree.find_all(exp.Table))
 
 
 def _whole_rows(tree: Any, known: Mapping[Address, Sequence[str]]) -> bool:
@@ -112,22 +156,59 @@ def _whole_rows(tree: Any, known: Mapping[Address, Sequence[str]]) -> bool:
     return tree.find(exp.TableColumn) is not None or bool((named & sources) - columns)
 
 
-def _origins(node: Any, renamed: Mapping[str, Address], spelled: Mapping[tuple[Address, str], str]) -> Origins | None:
+@dataclass(frozen=True, slots=True)
+class _Origins:
     """The columns of tables at the ends of a column's lineage; None when one of the ends is something else."""
+
+    renamed: Mapping[str, Address]
+    known: Mapping[Address, Sequence[str]]
+    spelled: Mapping[tuple[Address, str], str]
+    clear: dict[int, bool] = field(default_factory=dict)
+
+    def of(self, node: Any) -> Origins | None:
+        from sqlglot import exp
+
+        origins = set()
+        for part in node.walk():
+            if isinstance(part.expression, exp.Table):
+                address, column = (
+                    self.renamed.get(part.expression.name),
+                    part.name.rpartition(".")[2].strip('"').lower(),
+                )
+                if address is None or column == "*":
+                    return None
+                name = self.spelled.get((address, column))
+                if name is None and address in self.known:
+                    return None  # such as rowid, or a field that was taken for a column
+                origins.add((address, name or column))
+            elif not self._understood(part.expression) or (
+                not part.downstream
+                and (isinstance(part.expression, exp.Placeholder) or part.expression.find(exp.Column) is not None)
+            ):
+                return None
+        return frozenset(origins)
+
+    def _understood(self, expression: Any) -> bool:
+        if id(expression) not in self.clear:
+            self.clear[id(expression)] = not _hidden(expression)
+        return self.clear[id(expression)]
+
+
+def _hidden(expression: Any) -> bool:
+    """Whether values come into `expression` by other ways than the columns that sqlglot follows."""
     from sqlglot import exp
 
-    origins = set()
-    for leaf in node.walk():
-        if leaf.downstream:
-            continue
-        if isinstance(leaf.expression, exp.Table):
-            address, column = renamed.get(leaf.expression.name), leaf.name.rpartition(".")[2].strip('"').lower()
-            if address is None or column == "*":
-                return None
-            origins.add((address, spelled.get((address, column), column)))
-        elif isinstance(leaf.expression, exp.Placeholder) or leaf.expression.find(exp.Column):
-            return None
-    return frozenset(origins)
+    if expression.find(exp.TableColumn, exp.Exists) is not None:
+        return True
+    if any(not isinstance(star.parent, exp.Count) for star in expression.find_all(exp.Star)):
+        return True
+    if isinstance(expression, exp.Query):
+        return False  # a step of its own: its columns are steps too
+    # a question in the place of a value: what filters or orders its rows decides the value
+    return any(
+        query.args.get(clause) for query in expression.find_all(exp.Query)
+        for clause in ("where", "having", "qualify", "joins", "order", "limit", "group", "distinct")
+    )  # fmt: skip
 
 
 def product_lineage(project: Project, product: ProductId) -> dict[TableId, Lineage]:
@@ -141,19 +222,28 @@ def product_lineage(project: Project, product: ProductId) -> dict[TableId, Linea
         id = TableId(product, transform.major, transform.table)
         table = promised.get(id)
         if table is not None:
-            out[id] = _of(project, transform, table)
+            out[id] = (
+                _python(transform, table) if transform.language == "python" else _sql(project, files, transform, table)
+            )
     return out
 
 
-def _of(project: Project, transform: Transform, table: Table) -> Lineage:
-    if transform.language == "python":
-        return _python(transform, table)
+def _sql(project: Project, files: ProductFiles, transform: Transform, table: Table) -> Lineage:
     found = sql_lineage(transform.code, dict(_schemas(project, _mentioned(transform.code))))
-    return Lineage(found.tables, {c.name: found.columns.get(c.name.lower()) for c in table.columns})
+    # of what cannot be read it is only known that its inputs are declared
+    tables = found.tables if found.readable else frozenset(_declared(project, files))
+    return Lineage(tables, {c.name: found.columns.get(c.name.lower()) for c in table.columns}, found.readable)
 
 
-def _mentioned(sql: str) -> frozenset[Address]:
-    return sql_lineage(sql, {}).tables
+def _declared(project: Project, files: ProductFiles) -> Iterable[Address]:
+    """Every table of the port lines that the product's input ports name, as far as the project holds them."""
+    wanted = {port.contract_id for port in files.product.inputs}
+    for other in project.products.values():
+        for line, contract in other.contracts.items():
+            if contract.id in wanted:
+                yield from (
+                    (line.product.domain, f"{line.product.name}_v{line.major}", t.name) for t in contract.tables
+                )
 
 
 def _schemas(project: Project, tables: Iterable[Address]) -> Iterable[tuple[Address, tuple[str, ...]]]:
