@@ -131,6 +131,14 @@ def test_the_environment_is_empty() -> None:
         "import os\nos.execv('/bin/true', ['true'])",
         "import subprocess\nsubprocess.run(['/bin/true'])",
         "import os\nos.kill(os.getppid(), 0)",
+        "import os, resource\nresource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)",
+        "import os, resource\nresource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (9, 9))",
+        "import resource\ntry:\n    resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\n"
+        "except ValueError:  # as Python has it\n    raise PermissionError",
+        "import os\nos.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+        "import os\nos.sched_setaffinity(os.getppid(), {0})",
+        "import ctypes, os\nlibc = ctypes.CDLL(None)\nassert libc.tgkill(os.getppid(), os.getppid(), 0) == -1\n"
+        "assert libc.tgkill(os.getpid(), os.getpid(), 0) == 0\nraise PermissionError",
         "import pyarrow as pa\npa.OSFile('/etc/hostname')",
         "import threading\nout = []\ndef f():\n    try:\n        out.append(open('/etc/hostname'))\n"
         "    except OSError as e:\n        out.append(e)\n"

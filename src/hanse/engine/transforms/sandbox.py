@@ -29,17 +29,25 @@ _LOAD, _JUMP_EQUAL, _JUMP_SET, _RETURN = 0x20, 0x15, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _EPERM, _ENOSYS = 1, 38
 _CLONE_THREAD = 0x00010000
-_MACHINES: dict[str, tuple[int, int, int, tuple[int, ...]]] = {
-    # audit arch, clone, clone3, and what is refused: socket, socketpair, execve, execveat, ptrace, process_vm_readv
-    # and _writev, kill, tkill, pidfd_open, pidfd_getfd, unshare, setns, mount, bpf, io_uring_setup, userfaultfd,
-    # keyctl, add_key, request_key, perf_event_open, and on x86-64 fork and vfork
+_MACHINES: dict[str, tuple[int, int, int, int, int, tuple[int, ...]]] = {
+    # audit arch, clone, clone3, prlimit64, tgkill, and what is refused: socket, socketpair, execve, execveat, ptrace,
+    # process_vm_readv and _writev, kill, tkill, pidfd_open, pidfd_getfd, unshare, setns, mount, bpf, io_uring_setup,
+    # userfaultfd, keyctl, add_key, request_key, perf_event_open; rt_sigqueueinfo, rt_tgsigqueueinfo, setrlimit,
+    # setpriority, sched_setparam, _setscheduler, _setaffinity, _setattr, ioprio_set, shmget, shmat, msgget, semget,
+    # mq_open, and on x86-64 fork and vfork
     "x86_64": (
-        0xC000003E, 56, 435,
-        (41, 53, 59, 322, 101, 310, 311, 62, 200, 434, 438, 272, 308, 165, 321, 425, 323, 250, 248, 249, 298, 57, 58),
+        0xC000003E, 56, 435, 302, 234,
+        (
+            41, 53, 59, 322, 101, 310, 311, 62, 200, 434, 438, 272, 308, 165, 321, 425, 323, 250, 248, 249, 298,
+            129, 297, 160, 141, 142, 144, 203, 314, 251, 29, 30, 68, 64, 240, 57, 58,
+        ),
     ),
     "aarch64": (
-        0xC00000B7, 220, 435,
-        (198, 199, 221, 281, 117, 270, 271, 129, 130, 434, 438, 97, 268, 40, 280, 425, 282, 219, 217, 218, 241),
+        0xC00000B7, 220, 435, 261, 131,
+        (
+            198, 199, 221, 281, 117, 270, 271, 129, 130, 434, 438, 97, 268, 40, 280, 425, 282, 219, 217, 218, 241,
+            138, 240, 164, 140, 118, 119, 122, 274, 30, 194, 196, 186, 190, 180,
+        ),
     ),
 }  # fmt: skip
 
@@ -113,7 +121,7 @@ def _refuse_calls(libc: Any) -> None:
     machine = _MACHINES.get(platform.machine())
     if machine is None:
         return
-    arch, clone, clone3, refused = machine
+    arch, clone, clone3, prlimit, tgkill, refused = machine
     steps = [
         (_LOAD, 0, 0, 4),  # arch
         (_JUMP_EQUAL, 1, 0, arch),
@@ -127,6 +135,8 @@ def _refuse_calls(libc: Any) -> None:
         steps += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | _EPERM)]
     if machine is _MACHINES["x86_64"]:
         steps += [(_JUMP_SET, 0, 1, 0x40000000), (_RETURN, 0, 0, _ERRNO | _EPERM)]  # the x32 numbers
+    # limits are only looked at, and only one's own; a signal only ever goes to a thread of one's own
+    steps += _only(prlimit, (16, 0), (32, 0), (36, 0)) + _only(tgkill, (16, os.getpid()))
     steps += [
         (_JUMP_EQUAL, 0, 3, clone),
         (_LOAD, 0, 0, 16),  # low half of args[0]
@@ -138,6 +148,15 @@ def _refuse_calls(libc: Any) -> None:
     kept = ctypes.create_string_buffer(filter_, len(filter_))
     program = struct.pack("@HP", len(steps), ctypes.addressof(kept))
     _checked(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0))
+
+
+def _only(number: int, *wanted: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """Allow the call `number` only where these words of its arguments, by offset, have these values."""
+    length = 2 * len(wanted) + 2
+    steps = [(_JUMP_EQUAL, 0, length, number)]
+    for done, (at, value) in enumerate(wanted, 1):
+        steps += [(_LOAD, 0, 0, at), (_JUMP_EQUAL, 0, length - 2 * done - 1, value)]
+    return [*steps, (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _ERRNO | _EPERM)]
 
 
 def _checked(result: int) -> int:
