@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import _tpch
 from _measure import HANSE
 
-from hanse.cli.local import in_process, token
+from hanse.cli.local import homes_of, in_process, token
 from hanse.cli.transport import read_bundle
 from hanse.client import Client
 from hanse.client.http import Client as HttpClient
@@ -106,13 +106,18 @@ def tpch(folder: Path, scale: float) -> None:
         report = owner.run("/publish", {"plan": plan["id"]})
         if not report["ok"]:
             raise SystemExit(f"not published: {report}")
-        until = (datetime.now(UTC).date() + timedelta(days=9)).isoformat()
         for product in report["products"]:
             for team in ("clear", "governed"):
-                terms = {"product": product["product"], "to": f"team:{team}", "until": until, "why": "Measuring"}
-                owner.post("/access/grants", {**terms, "purpose": "bench"})
+                grant(owner, product["product"], f"team:{team}", "bench")
     finally:
         owner.close()
+
+
+def grant(owner: Client, product: str, to: str, purpose: str) -> None:
+    """Let `to` read `product` for some days."""
+    until = (datetime.now(UTC).date() + timedelta(days=9)).isoformat()
+    terms = {"product": product, "to": to, "purpose": purpose, "until": until, "why": "Measuring"}
+    owner.post("/access/grants", terms)
 
 
 class InThread:
@@ -139,3 +144,20 @@ class InThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def scans(folder: Path) -> dict[tuple[str, str, str], str]:
+    """DuckDB's SQL over the files of every published table of the project, which no process may hold now."""
+    from hanse.app import clock
+    from hanse.engine.storage import scan_sql
+    from hanse.node.home import Home
+
+    found = {}
+    for path in homes_of(folder):
+        home = Home.open(path, clock)
+        for product, state in home.published().items():
+            for line in state.lines.values():
+                for name, table in line.snapshot.tables.items():
+                    found[product.domain, product.name, name] = scan_sql(table, home.warehouse)
+        home.close()
+    return found
