@@ -77,6 +77,11 @@ def test_a_name_is_offered_to_those_only_who_may_know_it(world: World) -> None:
     assert "growth/baskets" in error.value.mend
 
 
+def test_nobody_grants_unasked_to_a_product_they_build(world: World) -> None:
+    with pytest.raises(access.OwnRequest):
+        access.grant(world.node, OWNER_SALES, ORDERS, to="product:sales/orders", columns=["*"], until=LATER, why="x")
+
+
 def _messages(plan: Plan) -> list[str]:
     return [finding.message for one in plan.products for finding in one.findings]
 

@@ -259,10 +259,10 @@ def grant(
     purpose: str | None = None,
     why: str,
 ) -> Grant:
-    """Grant access unasked, as an owner of the domain; not to oneself nor to a team of one's own."""
+    """Grant access unasked, as an owner of the domain; not to oneself, a team of one's own, or a product one builds."""
     home = _published(node, principal, product)
     require(node, home, principal, Action.ADMINISTER, product)
-    _not_own(principal, to)
+    _not_own(node, principal, to)
     terms = _terms(node, home, principal, product, to, columns, until, purpose, why)
     with home.change() as change:
         given = _give(node, home, change, principal, product, terms, None)
@@ -362,19 +362,23 @@ def _published(node: Node, principal: Principal, product: ProductId) -> Home:
 def _may_ask_for(node: Node, principal: Principal, whom: str) -> None:
     if whom == principal.id or _holds(node, principal, whom):
         return
-    kind, _, name = whom.partition(":")
+    kind, _, _ = whom.partition(":")
     if kind == "product":
-        product = ProductId.parse(name)
-        home = node.find(product.domain)
-        # asking takes the role to publish, not the scope: it changes nothing
-        asker = replace(principal, scopes=_ALL_SCOPES)
-        if home is not None and allowed(node, home, asker, Action.PUBLISH, product)[0]:
+        if _builds(node, principal, whom):
             return
     elif kind not in ("person", "team"):
         raise BadTerms(f"{whom[:80]!r} is nobody", mend="person:ada, team:growth or product:growth/basket")
     raise NotPermitted(
         f"{principal.id} may not ask for {whom}", mend="ask for yourself, for a team of yours, or for your own product"
     )
+
+
+def _builds(node: Node, principal: Principal, whom: str) -> bool:
+    """Whether the principal has the role to publish the product `whom`; the token's scope does not count."""
+    product = ProductId.parse(whom.partition(":")[2])
+    home = node.find(product.domain)
+    anyhow = replace(principal, scopes=_ALL_SCOPES)
+    return home is not None and allowed(node, home, anyhow, Action.PUBLISH, product)[0]
 
 
 def _holds(node: Node, principal: Principal, whom: str) -> bool:
@@ -390,8 +394,8 @@ def _is_own(principal: Principal, whom: str) -> bool:
     return whom == principal.id or (kind == "team" and name in principal.teams)
 
 
-def _not_own(principal: Principal, whom: str) -> None:
-    if _is_own(principal, whom):
+def _not_own(node: Node, principal: Principal, whom: str) -> None:
+    if _is_own(principal, whom) or (whom.startswith("product:") and _builds(node, principal, whom)):
         raise OwnRequest(f"{principal.id} may not decide for {whom}", mend="let another owner or steward do it")
 
 
@@ -422,17 +426,7 @@ def _held(node: Node, principal: Principal, id: str) -> tuple[Home, Grant]:
         or allowed(node, home, replace(principal, scopes=_ALL_SCOPES), Action.APPROVE, held.product)[0]
     )
     if not known and held.to.startswith("product:"):
-        of = node.find(ProductId.parse(held.to.partition(":")[2]).domain)
-        known = (
-            of is not None
-            and allowed(
-                node,
-                of,
-                replace(principal, scopes=_ALL_SCOPES),
-                Action.PUBLISH,
-                ProductId.parse(held.to.partition(":")[2]),
-            )[0]
-        )
+        known = _builds(node, principal, held.to)
     if not known:
         raise UnknownAgreement(id)
     return home, held
