@@ -164,9 +164,9 @@ def test_a_change_that_fails_leaves_neither_state_nor_entry(make: Callable[[], H
             Head(row.chain, row.count, row.last, moment(row.at), row.signature)
             for row in connection.execute(sa.select(AUDIT_HEAD))
         ]
-    assert [entry.entry["act"] for entry in entries] == ["before", "after"]
+    assert [entry.entry["act"] for entry in entries] == ["chain-begun", "before", "after"]
     assert verify_chain(entries, heads, home.key) == []
-    assert [fault.what for fault in verify_chain(entries[:1], heads, home.key)] == ["cut"]
+    assert [fault.what for fault in verify_chain(entries[:2], heads, home.key)] == ["cut"]
 
 
 def test_stages_reports_and_samples_are_kept_apart(make: Callable[[], Home]) -> None:
