@@ -159,6 +159,9 @@ def test_a_policy_that_takes_too_long_is_stopped() -> None:
     slow = own(f"select c0.product, c0.place, count(*)::varchar as message from {crossed} group by all")
     (found,) = violations([slow], {**rows, "columns": rows["columns"] * 60}, seconds=0.2)
     assert "longer than 0.2 seconds" in found.message
+    more = violations([slow, slow, slow], {**rows, "columns": rows["columns"] * 60}, seconds=0.2)
+    assert ["was not run" in one.message for one in more] == [False, True, True]
+    assert all(one.blocks for one in more)
 
 
 def test_a_place_that_is_none_falls_back_to_the_policys_own() -> None:
