@@ -80,7 +80,7 @@ def test_who_leaves_ends_the_question(caller: Caller) -> None:
     client = caller("consumer")
     with client.stream("POST", QUERY, json={"sql": "select * from operations.flights"}, headers={"accept": ARROW}) as a:
         next(a.iter_bytes(1000))
-    for _ in range(50):
+    for _ in range(200):
         entries = caller("owner_operations").get("/api/v1/audit", params={"principal": "consumer", "limit": 5}).json()
         if entries["entries"][0]["outcome"] == "cancelled":
             return

@@ -189,7 +189,6 @@ def _close_stdout() -> None:
     cls=Verbs,
     invoke_without_command=True,
     params=list(_global_options()),
-    context_settings={"help_option_names": ["--help", "-h"]},
 )
 @click.version_option(__version__, "--version", message="hanse %(version)s", help="The version.")
 @click.pass_context

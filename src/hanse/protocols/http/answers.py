@@ -67,7 +67,7 @@ def _streaming(call: Call, answer: Answer, format: Format, headers: dict[str, st
             while not ended:
                 step = asyncio.ensure_future(anext(body, None))
                 await asyncio.wait({step, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                if not step.done():
+                if leaving.done():
                     step.cancel()
                     with contextlib.suppress(BaseException):
                         await step
