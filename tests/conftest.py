@@ -35,6 +35,13 @@ def flights_data() -> Path:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The demo mesh, serving; tests that use it carry `xdist_group("demo")`, so that one is started."""
+    """The demo mesh, serving."""
     with serving(tmp_path_factory.mktemp("demo") / "flights-mesh") as one:
         yield one
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that use the demo run in one process, so that one demo is started."""
+    for item in items:
+        if "demo" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("demo"))

@@ -25,7 +25,6 @@ def commands(page: Path) -> list[tuple[int, str]]:
     ]
 
 
-@pytest.mark.xdist_group("demo")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem.lower())
 def test_the_commands_of_a_page_do_what_it_says(page: Path, demo: Demo) -> None:
     found = commands(page)

@@ -55,7 +55,6 @@ def test_the_example_holds_to_the_whole_starter_pack() -> None:
     assert {one.name: one.read_text() for one in pack.iterdir()} == {one.name: one.read_text() for one in own.iterdir()}
 
 
-@pytest.mark.xdist_group("demo")
 @pytest.mark.parametrize("product", DEFECTS)
 def test_the_rules_find_exactly_the_defects_of_the_data(product: str, demo: Demo) -> None:
     done = demo.hanse("test", product, "--json", person=f"owner_{product.partition('/')[0]}")
@@ -70,11 +69,9 @@ def _rows(demo: Demo, person: str, sql: str) -> list[dict[str, Any]]:
     done = demo.hanse("query", sql, "--as", "json", person=person)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    rows = [dict(zip((column["name"] for column in answer["columns"]), row, strict=True)) for row in answer["rows"]]
-    return rows
+    return [dict(zip((column["name"] for column in answer["columns"]), row, strict=True)) for row in answer["rows"]]
 
 
-@pytest.mark.xdist_group("demo")
 def test_four_persons_ask_the_same_and_each_sees_what_they_may(demo: Demo) -> None:
     (clear,), (masked,), (filtered,) = (_rows(demo, p, QUESTION) for p in ("owner_fleet", "consumer", "analyst_aa"))
     assert clear == {"carrier": "UA", "flights": 58665, "aircraft": 620, "first_tail": "N11206"}
@@ -87,7 +84,6 @@ def test_four_persons_ask_the_same_and_each_sees_what_they_may(demo: Demo) -> No
     assert "access.no-grant" in refused.stderr
 
 
-@pytest.mark.xdist_group("demo")
 def test_masked_registrations_still_join_within_operations(demo: Demo) -> None:
     sql = (
         "select count(*) as n from operations.flights a join operations.flights b "
@@ -96,8 +92,15 @@ def test_masked_registrations_still_join_within_operations(demo: Demo) -> None:
     assert _rows(demo, "consumer", sql) == _rows(demo, "owner_fleet", sql)
 
 
-@pytest.mark.xdist_group("demo")
 def test_one_request_waits_for_the_owner_of_fleet(demo: Demo) -> None:
     done = demo.hanse("access", "list", "--json", person="owner_fleet")
     waiting = [one for one in json.loads(done.stdout)["requests"] if one["state"] == "waiting"]
     assert [(one["product"], one["to"]) for one in waiting] == [("fleet/utilisation", "person:analyst_aa")]
+
+
+def test_the_audit_tells_every_read_with_its_purpose_and_every_refusal(demo: Demo) -> None:
+    _rows(demo, "analyst_aa", "select count(*) from operations.flights")
+    assert demo.hanse("query", "select 1 from operations.flights", person="steward").returncode == 3
+    done = demo.hanse("audit", "--product", "operations/flights", "--json", person="owner_operations")
+    told = [(one["principal"], one["outcome"], one["purpose"]) for one in json.loads(done.stdout)["entries"]]
+    assert told[:2] == [("person:steward", "refused", None), ("person:analyst_aa", "answered", "reporting")]

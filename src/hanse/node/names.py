@@ -39,6 +39,7 @@ class NoAccess(HanseError):
     def __init__(self, product: ProductId, decision: Decision) -> None:
         mend = decision.mend or f'hanse access request {product} --purpose … --why "…"'
         super().__init__(f"{product}: you may not read it: {decision.because}", mend=mend)
+        self.product = product
         if decision.code:
             self.code = decision.code  # type: ignore[misc]  # the decision's own word: access.no-grant, access.ended …
 

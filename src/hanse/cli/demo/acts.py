@@ -49,6 +49,11 @@ def act(step: Step, cast: Cast, root: Path, told: Callable[[str], None]) -> Iter
     elif step.do == "grant":
         grant = client.post("/access/grants", step.terms)["grant"]
         yield f"{step.who} grants {grant['product']} to {grant['to']}: {grant['why']}"
+    elif step.do == "revoke":
+        for grant in client.get("/access")["grants"]:
+            if grant["state"] == "live" and (grant["product"], grant["to"]) == (step.product, step.to):
+                client.post(f"/access/grants/{grant['id']}/revoke", {"why": step.why})
+                yield f"{step.who} ends the access of {grant['to']} to {grant['product']}: {step.why}"
     else:
         raise ValueError(f"demo.yaml: nobody knows how to {step.do!r}")
 

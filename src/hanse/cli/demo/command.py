@@ -21,7 +21,6 @@ from hanse.cli.state import state
 from hanse.errors import HanseError, Kind, code
 
 _DONE = ".hanse/demo-steps"
-_GRANTED = ".hanse/demo-granted"
 _HOST = "127.0.0.1"
 
 
@@ -134,19 +133,17 @@ def _set_up(script: Script, cast: Cast, root: Path) -> None:
 def _play(script: Script, cast: Cast, root: Path) -> None:
     from hanse.cli.demo.show import ask, audited, side_by_side
 
+    for step in script.before:
+        for text in act(step, cast, root, lambda _: None):
+            _say(f"  {text}")
     since = datetime.now(UTC)
     _say("\nOne question, asked by four persons:\n")
     click.echo(f"  {script.sql}\n")
     told = [ask(cast, who, script.sql) for who in script.people]
     click.echo("\n".join(side_by_side(told)))
-    granted = root / _GRANTED
-    if granted.exists():
-        click.echo("  (an earlier start already granted what is asked for here: hanse access list)")
-    else:
-        for step in script.then:
-            for text in act(step, cast, root, lambda _: None):
-                click.echo(f"  {text}")
-        granted.touch()
+    for step in script.then:
+        for text in act(step, cast, root, lambda _: None):
+            click.echo(f"  {text}")
     askers = list(dict.fromkeys(step.who for step in script.then if step.do == "request"))
     click.echo("\nThe question again:\n")
     click.echo("\n".join(side_by_side([ask(cast, who, script.sql) for who in askers])))

@@ -13,7 +13,7 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One act of a person: publish, request, approve or grant."""
+    """One act of a person: publish, request, approve, grant or revoke."""
 
     who: str
     do: str
@@ -53,6 +53,7 @@ class Script:
     steps: tuple[Step, ...]
     sql: str
     people: tuple[str, ...]
+    before: tuple[Step, ...]
     then: tuple[Step, ...]
 
 
@@ -64,6 +65,7 @@ def read(root: Path) -> Script:
         tuple(_step(one) for one in raw["steps"]),
         question["sql"],
         tuple(question["as"]),
+        tuple(_step(one) for one in raw.get("before", ())),
         tuple(_step(one) for one in raw.get("then", ())),
     )
 

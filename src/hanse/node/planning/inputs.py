@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,14 +42,26 @@ def offers(node: Node, project: Project) -> Mapping[str, Offer]:
 
 
 def inputs(
-    node: Node, project: Project, files: ProductFiles, offered: Mapping[str, Offer]
+    node: Node,
+    project: Project,
+    files: ProductFiles,
+    offered: Mapping[str, Offer],
+    may_know: Callable[[ProductId], bool],
+    *,
+    builds: bool,
 ) -> tuple[list[Finding], list[Need]]:
-    """What is wrong with the inputs of a product, and which of them it may not read yet."""
+    """What is wrong with the inputs of a product, and which of them it may not read yet.
+
+    `may_know` says which published products the maker of the plan may know of; who `builds` the product knows what
+    it may know, too.
+    """
     own = {contract.id for other in project.products.values() for contract in other.contracts.values()}
     named = {port.contract_id for port in files.product.inputs if port.contract_id in offered}
     refusals = {id: _need(node, project, files.product.id, offered[id]) for id in named if id is not None}
-    # what the product may not know of looks like what does not exist
-    unseen = {id for id, refused in refusals.items() if refused is not None and not refused.discoverable} - own
+    # what neither the maker nor their product may know of looks like what does not exist, and is never offered
+    closed = {id for id, offer in offered.items() if offer.published and not may_know(offer.line.product)} - own
+    theirs = {id for id, refused in refusals.items() if refused is None or refused.discoverable} if builds else set()
+    unseen = closed - theirs
     known = {id: offer.version for id, offer in offered.items() if id not in unseen}
     # links inside the project are told with the project's own findings
     findings = [

@@ -160,7 +160,8 @@ class _Made:
         mesh = self.project.mesh or home.mesh
         classes = mesh.classifications if mesh else DEFAULT_CLASSIFICATIONS
         compared = compare(published, old_status, files, bundle, classes, self.allow_breaking)
-        linked, needs = inputs(node, self.project, files, self.offers)
+        builds = self._publishes(home)
+        linked, needs = inputs(node, self.project, files, self.offers, self.may_know, builds=builds)
         status = files.product.status
         found = [*findings, *compared.findings, *linked, *self.violations.get(str(product), [])]
         retires = status == "retired" and published is not None

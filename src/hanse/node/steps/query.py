@@ -13,10 +13,9 @@ from hanse.engine.errors import NotAllowed
 from hanse.engine.gate import Gated
 from hanse.engine.parameters import Parameters
 from hanse.engine.relations.policy import visible
-from hanse.errors import HanseError
 from hanse.governance.decision import Action, Masked, Request, TableFacts
 from hanse.names import ProductId
-from hanse.node.names import Found, Names, NoAccess, Publication, Stages
+from hanse.node.names import Found, Home, Names, NoAccess, Publication, Stages
 from hanse.node.permission import allowed
 from hanse.node.stages import staged as waits
 from hanse.node.steps.about import columns_of, explained, tables_of
@@ -59,7 +58,7 @@ async def _found(node: Node, names: Names, request: Request, gated: Gated, *, st
         try:
             one = names.found(reference, request, _stages(node, request) if staged else None)
         except NoAccess as refusal:
-            await _refused(node, request, reference.parts[0], refusal)
+            await _refused(node, request, refusal)
             raise
         found.append(one)
     return found
@@ -116,12 +115,11 @@ def _still(node: Node, request: Request, found: Sequence[Found]) -> None:
         node.names.still(one, now)
 
 
-async def _refused(node: Node, request: Request, domain: str, refusal: HanseError) -> None:
-    home = node.find(domain)
+async def _refused(node: Node, request: Request, refusal: NoAccess) -> None:
+    home = node.find(refusal.product.domain)
     if home is not None:
-        entry = await home.audit.opened(
-            {**_asked(node, request), "decision": "refused", "rule": refusal.code, "because": refusal.message}
-        )
+        said = {"decision": "refused", "rule": refusal.code, "because": refusal.message}
+        entry = await home.audit.opened({**_asked(node, request), "product": str(refusal.product), **said})
         home.audit.closed(entry, {"outcome": "refused", "rows": 0, "bytes": 0})
 
 
@@ -165,6 +163,7 @@ class _Record:
             home = self._node.homes[domain]
             entry = {
                 **_asked(self._node, self._request),
+                "purpose": _purpose(self._request, home, tables),
                 "query": self.id,
                 "decision": "allowed",
                 "tables": [_table(self._gated, one) for one in tables],
@@ -190,6 +189,20 @@ class _Record:
                     "relations": answer.relations if answer else {},
                 },
             )
+
+
+def _purpose(request: Request, home: Home, tables: Sequence[Found]) -> str | None:
+    """The purpose as stated or, unstated, that of the grants the answer rests on when they name one (design §4)."""
+    if request.purpose is not None:
+        return request.purpose
+    named = {
+        purpose
+        for one in tables
+        for grant in home.grants(one.table.product)
+        if grant.id in one.decision.grants
+        for purpose in grant.purposes
+    }
+    return next(iter(named)) if len(named) == 1 else None
 
 
 def _table(gated: Gated, one: Found) -> dict[str, Any]:
