@@ -25,7 +25,18 @@ from hanse.spec.document import load
 from hanse.spec.read import contract
 from hanse.spec.read import product as product_of
 from tests.steps.mesh_of_two import CSV, files, product
-from tests.steps.walking import BASKETS, ORDERS, OWNER_GROWTH, OWNER_SALES, STRANGER, ask, edit, planned, published
+from tests.steps.walking import (
+    BASKETS,
+    ORDERS,
+    OWNER_GROWTH,
+    OWNER_SALES,
+    SCORES,
+    STRANGER,
+    ask,
+    edit,
+    planned,
+    published,
+)
 from tests.steps.world import NOON, World, opened
 
 LATER = NOON + timedelta(days=90)
@@ -75,6 +86,27 @@ def test_a_name_is_offered_to_those_only_who_may_know_it(world: World) -> None:
     with pytest.raises(access.BadTerms) as error:
         access.grant(world.node, OWNER_SALES, ORDERS, to="product:growth/baskts", until=LATER, why="x")
     assert "growth/baskets" in error.value.mend
+
+
+@pytest.mark.parametrize("named", ["sales.orders.v1", "sales.orderz.v1"])
+@pytest.mark.parametrize("by", [STRANGER, OWNER_GROWTH])
+def test_a_plan_offers_no_contract_that_its_maker_may_not_know(world: World, by: Principal, named: str) -> None:
+    for path in (world.root / "sales").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    edit(world, "growth/scores/scores.odps.yaml", "growth.baskets.v1", named)
+    text = str([(one.message, one.mend) for one in planned(world, by, products=[SCORES]).products[0].findings])
+    assert f"no contract {named!r} is known here" in text
+    assert text.count("sales.orders.v1") == text.count(named) * (named == "sales.orders.v1")
+
+
+def test_who_builds_a_product_plans_with_the_closed_input_that_it_was_granted(world: World) -> None:
+    for path in (world.root / "sales").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    told = planned(world, OWNER_GROWTH, products=[BASKETS]).products[0]
+    assert "ref.unknown-contract" not in told.blocked_by
+    assert "ref.unknown-contract" in planned(world, STRANGER, products=[BASKETS]).products[0].blocked_by
 
 
 def test_nobody_grants_unasked_to_a_product_they_build(world: World) -> None:
