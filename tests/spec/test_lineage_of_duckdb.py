@@ -113,6 +113,12 @@ QUERIES = [
     "WITH o AS (SELECT id AS x FROM s.o_v1.o) SELECT o.x, p.x AS y FROM o, s.o_v1.o p",
     "WITH a AS (SELECT id AS v FROM s.o_v1.o) "
     "SELECT (WITH a AS (SELECT max(k) AS v FROM s.b_v1.b) SELECT v FROM a) y, v FROM a",
+    "WITH a AS (SELECT id AS v FROM s.o_v1.o) "
+    "SELECT (WITH a AS (SELECT max(k) AS y FROM s.b_v1.b) SELECT v FROM a) AS y, v FROM a",
+    "WITH a AS (SELECT id AS v FROM s.o_v1.o) "
+    "SELECT (WITH a AS (SELECT max(k) AS v FROM s.b_v1.b) SELECT v) AS y, v FROM a",
+    "SELECT (SELECT max(\"Email\" + 0 * k) FROM s.b_v1.b) AS y FROM s.o_v1.o",
+    "SELECT (SELECT \"Email\" FROM range(1)) AS y FROM s.o_v1.o",
     "SELECT y FROM (SELECT x AS y, \"Email\" AS y FROM s.o_v1.o)",
     "SELECT y_1 AS y FROM (SELECT x AS y, \"Email\" AS y FROM s.o_v1.o)",
     "SELECT * FROM (SELECT x AS y, \"Email\" AS y FROM s.o_v1.o)",

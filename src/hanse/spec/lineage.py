@@ -14,6 +14,12 @@ from hanse.spec.model import ProductFiles, Project, Table, Transform
 Address = tuple[str, ...]  # as SQL writes it, lowered: (domain, product_v1, table); a source is (name,)
 Origins = frozenset[tuple[Address, str]]
 
+# Beyond these a statement counts as not understood: sqlglot's time grows with the square of a tree's depth (a sum of n
+# terms is n deep), and a star over a join of stars doubles with each step.
+_DEPTH = 1_000
+_NODES = 50_000
+_WIDTH = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
@@ -61,7 +67,7 @@ def _flattened(sql: str) -> tuple[Any, dict[str, Address]] | None:
         # what follows the last semicolon, a comment or nothing, is no statement
         statements = [s for s in sqlglot.parse(sql, dialect="duckdb") if s and not isinstance(s, exp.Semicolon)]
         tree = statements[0] if len(statements) == 1 else None
-        if not isinstance(tree, exp.Query) or tree.find(exp.Summarize, exp.Describe) is not None:
+        if not isinstance(tree, exp.Query) or _too_large(tree) or tree.find(exp.Summarize, exp.Describe) is not None:
             return None
         ctes = _common(tree)
         taken = {identifier.name.lower() for identifier in tree.find_all(exp.Identifier)}
@@ -85,6 +91,17 @@ def _flattened(sql: str) -> tuple[Any, dict[str, Address]] | None:
     return tree, {flat: address for address, flat in names.items()}
 
 
+def _too_large(tree: Any) -> bool:
+    waiting, nodes = [(tree, 0)], 0
+    while waiting:
+        node, depth = waiting.pop()
+        nodes += 1
+        if depth > _DEPTH or nodes > _NODES:
+            return True
+        waiting += [(child, depth + 1) for child in node.iter_expressions()]
+    return False
+
+
 def _common(tree: Any) -> set[int]:
     """The tables of `tree` that are common table expressions: those whose CTE is in scope where they stand."""
     from sqlglot.optimizer.scope import traverse_scope
@@ -101,7 +118,7 @@ def _columns(tree: Any, renamed: Mapping[str, Address], known: Mapping[Address, 
     from sqlglot.optimizer.qualify import qualify
     from sqlglot.optimizer.scope import build_scope
 
-    if _beyond(tree) or _whole_rows(tree, known):
+    if _beyond(tree) or _whole_rows(tree, known) or _too_wide(tree, renamed, known):
         return {}
     schema: dict[str, object] = {
         flat: {c.lower(): "unknown" for c in known[a]} for flat, a in renamed.items() if a in known
@@ -141,6 +158,9 @@ def _beyond(tree: Any) -> bool:
         return True
     if any(clause.args.get("recursive") for clause in tree.find_all(exp.With)):
         return True
+    common = [cte.alias.lower() for cte in tree.find_all(exp.CTE)]
+    if len(set(common)) != len(common):
+        return True  # one name for two tables: which is meant depends on where it stands
     # `FROM orders t(a, b)` gives a table's columns other names
     return any(table.alias_column_names for table in tree.find_all(exp.Table))
 
@@ -154,6 +174,30 @@ def _whole_rows(tree: Any, known: Mapping[Address, Sequence[str]]) -> bool:
     # sqlglot itself may have understood it: then it is a node of its own
     named = {column.name.lower() for column in tree.find_all(exp.Column) if not column.table}
     return tree.find(exp.TableColumn) is not None or bool((named & sources) - columns)
+
+
+def _too_wide(tree: Any, renamed: Mapping[str, Address], known: Mapping[Address, Sequence[str]]) -> bool:
+    """Whether the stars of `tree` stand for too many columns to follow each."""
+    from sqlglot import exp
+    from sqlglot.optimizer.scope import Scope, traverse_scope
+
+    widths: dict[int, int] = {}
+    for scope in traverse_scope(tree):
+        sources = {
+            name: widths.get(id(source), 1)
+            if isinstance(source, Scope)
+            else len(known.get(renamed.get(source.name, ()), ()))
+            for name, (_, source) in scope.selected_sources.items()
+        }
+        if isinstance(scope.expression, exp.SetOperation):
+            widths[id(scope)] = max((widths.get(id(part), 1) for part in scope.set_operation_scopes or ()), default=1)
+            continue
+        # a star of one source counts as one of all: it is a bound, no count
+        stars = sum(select.is_star for select in getattr(scope.expression, "selects", ()))
+        widths[id(scope)] = len(getattr(scope.expression, "selects", ())) + stars * sum(sources.values())
+        if sum(widths.values()) > _WIDTH:
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +223,7 @@ class _Origins:
                     return None
                 name = self.spelled.get((address, column))
                 if name is None and address in self.known:
-                    return None  # such as rowid, or a field that was taken for a column
+                    return None  # such as rowid, or a name of an outer statement
                 origins.add((address, name or column))
             elif not self._understood(part.expression) or (
                 not part.downstream
@@ -203,7 +247,9 @@ def _hidden(expression: Any) -> bool:
     if any(not isinstance(star.parent, exp.Count) for star in expression.find_all(exp.Star)):
         return True
     if isinstance(expression, exp.Query):
-        return False  # a step of its own: its columns are steps too
+        return True  # a name that is none of its columns: that of an outer statement, or of a column without one
+    if expression.find(exp.With) is not None:
+        return True  # its names may stand for others outside
     # a question in the place of a value: what filters or orders its rows decides the value
     return any(
         query.args.get(clause) for query in expression.find_all(exp.Query)
