@@ -12,6 +12,7 @@ from hanse.cli.failures import FINDINGS
 from hanse.cli.findings import line, printable
 from hanse.cli.plan import blocked, next_of, text_of
 from hanse.cli.progress import Stages
+from hanse.cli.report_lines import counted
 from hanse.cli.state import state
 from hanse.cli.transport import bundle, connect
 from hanse.errors import Finding, Severity
@@ -72,7 +73,7 @@ def _show(report: dict[str, Any]) -> None:
         word = "ok" if done else "fail"
         number = f"publication {one['sequence']}" if one.get("sequence") else ""
         checks = one.get("checks")
-        passed = f"{checks['ok']} of {checks['total']} checks pass" if checks else ""
+        passed = counted(checks) if checks else ""
         told = "   ".join(filter(None, (one["state"], number, passed)))
         click.echo(f"  {word:<5} {one['product']:<{width}}  {told}")
         for finding in [*filter(None, [one.get("finding")]), *one.get("findings", ())]:

@@ -35,8 +35,16 @@ def first(report: Mapping[str, Any]) -> str:
 
 def summary(results: Sequence[Mapping[str, Any]], *, strict: bool) -> str:
     """The last line: how many checks passed, failed, warned and were not run."""
-    count = {word: sum(WORDS[r["status"]] == word for r in results) for word in ("ok", "fail", "warn", "skip")}
-    tried = len(results) - count["skip"]
+    return counted({status: sum(r["status"] == status for r in results) for status in WORDS}, strict=strict)
+
+
+def counted(checks: Mapping[str, int], *, strict: bool = False) -> str:
+    """How many checks passed, failed, warned and were not run, from their numbers by status."""
+    count = dict.fromkeys(("ok", "fail", "warn", "skip"), 0)
+    for status, number_of in checks.items():
+        if status in WORDS:
+            count[WORDS[status]] += number_of
+    tried = sum(count.values()) - count["skip"]
     parts = [f"{number(count['ok'])} of {number(tried)} checks pass"]
     if count["fail"]:
         parts.append(f"{number(count['fail'])} fail{'s' if count['fail'] == 1 else ''}")

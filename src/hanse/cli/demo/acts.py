@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hanse.cli.demo.script import Step
+from hanse.cli.report_lines import counted
 from hanse.cli.transport import read_bundle
 from hanse.client import Client, ClientError
 from hanse.client.http import Client as HttpClient
@@ -69,7 +70,7 @@ def _publish(step: Step, client: Client, root: Path, told: Callable[[str], None]
         raise ClientError(_problem(report))
     for product in report["products"]:
         checks = product.get("checks") or {}
-        words = f"{checks['ok']} of {checks['total']} checks pass" if checks else product["state"]
+        words = counted(checks) if checks else product["state"]
         yield f"{step.who} publishes {product['product']}: {words}"
 
 
