@@ -40,9 +40,6 @@ class Settings:
     roots: tuple[Path, ...] = field(
         default=(), metadata={"docs": "folders below which builds may read files; default: the project's folder"}
     )
-    egress: frozenset[str] = field(
-        default=frozenset(), metadata={"docs": "hosts (`host` or `host:port`) that sources may be read from"}
-    )
     trust_code: frozenset[str] = field(
         default=frozenset(),
         metadata={"docs": "domains whose Python transforms may run where the kernel cannot enclose them"},
@@ -52,7 +49,7 @@ class Settings:
         metadata={"docs": "domain → URL of a PostgreSQL that keeps its store; default: SQLite in the home"},
     )
     host: str = field(default="127.0.0.1", metadata={"docs": "address to listen at; off loopback `tls` is demanded"})
-    port: int = field(default=HTTP_PORT, metadata={"docs": "HTTP port; Flight SQL and PostgreSQL take the next two"})
+    port: int = field(default=HTTP_PORT, metadata={"docs": "HTTP port"})
     certificate: Path | None = field(default=None, metadata={"docs": "PEM file of the TLS certificate"})
     key: Path | None = field(default=None, metadata={"docs": "PEM file of the TLS key, readable by its owner only"})
     audience: str = field(
@@ -67,7 +64,7 @@ class Settings:
 
 
 # keys of the file → field; `limits` and `listen` group what belongs together
-_TOP = ("homes", "roots", "egress", "trust_code", "stores", "audience", "drain_seconds", "stage_grace_hours")
+_TOP = ("homes", "roots", "trust_code", "stores", "audience", "drain_seconds", "stage_grace_hours")
 _LISTEN = {"host": "host", "port": "port"}
 _TLS = {"certificate": "certificate", "key": "key"}
 _LIMITS: Mapping[str, tuple[str, float, str]] = {
@@ -160,7 +157,6 @@ def _read(plain: Settings, tree: Mapping[str, Any]) -> Settings:
     reads: Mapping[str, Callable[[Any, str], Any]] = {
         "homes": lambda value, key: tuple(project / one for one in _texts(value, key)),
         "roots": lambda value, key: tuple((project / one).resolve() for one in _texts(value, key)),
-        "egress": lambda value, key: frozenset(_texts(value, key)),
         "trust_code": lambda value, key: frozenset(_names(_texts(value, key), key)),
         "stores": _stores,
         "audience": _text,
