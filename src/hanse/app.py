@@ -69,7 +69,8 @@ class Running:
     async def stop(self) -> None:
         """Finish or cancel what runs, then close the node and let go of the locks."""
         self.api.stopping = True
-        await asyncio.to_thread(self.api.threads.shutdown, wait=True, cancel_futures=True)
+        for threads in (self.api.threads, self.api.plans):
+            await asyncio.to_thread(threads.shutdown, wait=True, cancel_futures=True)
         await self.node.close()
 
 

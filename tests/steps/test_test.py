@@ -7,6 +7,7 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -264,6 +265,12 @@ def task(rows: int) -> Task:
 def test_a_test_that_takes_too_long_is_ended() -> None:
     with pytest.raises(TestBroke):
         run(task(1_000_000), Limits(wall_seconds=1.5))
+
+
+def test_a_contract_with_errors_is_not_tested_and_says_why() -> None:
+    wrong = replace(task(1), text=TEXT.replace("count(*) FROM things a", "count(*) FROM read_text('/etc/hostname') a"))
+    with pytest.raises(TestBroke, match="read_text"):
+        run(wrong)
 
 
 def test_a_test_can_be_stopped() -> None:

@@ -19,7 +19,7 @@ from datetime import datetime
 from typing import Any
 
 from hanse.engine.rules.model import Missing, Relation
-from hanse.errors import HanseError, Kind, code
+from hanse.errors import HanseError, Kind, RejectedError, code
 
 MIB = 1024 * 1024
 _POLL = 0.05
@@ -115,6 +115,8 @@ def _wait(child: subprocess.Popen[bytes], asked: bytes, limits: Limits, cancelle
             f"{limits.memory_bytes // MIB} MiB"
         )
     answer = json.loads(said[0])
+    if "refused" in answer:
+        raise TestBroke(f"the contract cannot be tested: {answer['refused']}", mend="hanse validate tells all of it")
     return Answer(answer["report"], answer["samples"], tuple(answer["known"]))
 
 
@@ -194,7 +196,11 @@ def main() -> None:
     # the address space holds the engine's memory, its libraries and its threads' stacks
     confine(asked["parent"], address_space=asked["memory"] + 1024 * MIB, file_size=asked["spill"], files=1024)
     cpu(asked["seconds"] * asked["threads"])
-    sys.stdout.write(json.dumps(answer(asked)))
+    try:
+        said = answer(asked)
+    except RejectedError as error:  # a contract with errors, which validate would have told
+        said = {"refused": error.findings[0].message if error.findings else error.message}
+    sys.stdout.write(json.dumps(said))
     sys.stdout.flush()
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from hanse.governance.decision import Principal
 from hanse.governance.decision import Request as Ask
+from hanse.node.runs import TooManyRuns
 from hanse.protocols.http.errors import NotSupportedBody, TooLarge, TooSlow
 from hanse.protocols.http.identity import Identities
 from hanse.protocols.http.metrics import Metrics
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 BODY_SECONDS = 30.0
+PLANS = 2  # at once
+PLANS_OF_ONE = 4  # that one principal may have, running or waiting
 _PURPOSE = b"hanse-purpose"
 
 Receive = Callable[[], Awaitable["MutableMapping[str, Any]"]]
@@ -52,6 +56,9 @@ class Api:
     address: str
     started_at: datetime
     stopping: bool = False
+    # plans run whatever their sender wrote: apart, so that they hold up nobody else
+    plans: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(PLANS, "plan"))
+    planning: Counter[str] = field(default_factory=Counter)
 
     def stop_taking(self) -> None:
         """Refuse what is new from now on; what was begun goes on."""
@@ -137,6 +144,20 @@ class Call:
         """Run what blocks in one of the node's threads."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.api.threads, partial(function, *args, **kwargs))
+
+    async def plan(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a plan in one of the node's few threads for plans; raise `TooManyRuns` when the caller has enough."""
+        planning, who = self.api.planning, self.principal.id
+        if planning[who] >= PLANS_OF_ONE:
+            raise TooManyRuns(f"{PLANS_OF_ONE} plans of {who} go on already", mend="wait for one of them to end")
+        planning[who] += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self.api.plans, partial(function, *args, **kwargs))
+        finally:
+            planning[who] -= 1
+            if not planning[who]:
+                del planning[who]
 
     async def unless_gone(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work`, and cancel it when the caller goes away: raise `Gone`. The body must have been read."""

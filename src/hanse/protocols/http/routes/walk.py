@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from starlette.responses import Response
@@ -45,7 +46,7 @@ async def plan(call: Call) -> Response:
     files = _files(body)
     products, breaking, request = body.products("products"), body.products("allow_breaking"), body.flag("request")
     body.end()
-    return document(await call.work(_plan, call.node, call.principal, files, products, breaking, request))
+    return document(await call.plan(_plan, call.node, call.principal, files, products, breaking, request))
 
 
 def _plan(
@@ -194,10 +195,17 @@ async def retire(call: Call) -> Response:
 
 
 def read(files: dict[str, str]) -> tuple[Project, list[Any]]:
-    """The project of `files`, with every finding."""
+    """The project of `files`, with every finding; build, test and plan of one walk send the same files."""
+    project, findings = _read(tuple(sorted(files.items())))
+    return project, list(findings)
+
+
+@lru_cache(2)  # a bundle may be 16 MiB
+def _read(files: tuple[tuple[str, str], ...]) -> tuple[Project, tuple[Any, ...]]:
     from hanse.spec.project import project
 
-    return project(files)
+    made, findings = project(dict(files))
+    return made, tuple(findings)
 
 
 async def started(call: Call, verb: str, work: Callable[[Progress, threading.Event], dict[str, Any]]) -> Response:
