@@ -291,6 +291,8 @@ def _commit(
     """Cut `branch` from `base` and commit the files to it; returns the new snapshot's id."""
     from pyiceberg.table.update import RemoveSnapshotRefUpdate, SetCurrentSchemaUpdate, SetSnapshotRefUpdate
 
+    from hanse.engine.storage.transaction import OnceRead
+
     held = iceberg.load_table(name)
     updates: list[object] = []
     ref = held.metadata.refs.get(branch)
@@ -304,7 +306,7 @@ def _commit(
     if updates:
         iceberg.commit_table(held, (), tuple(updates))
         held = iceberg.load_table(name)
-    with held.transaction() as transaction:
+    with OnceRead(held) as transaction:
         update = transaction.update_snapshot(branch=branch)
         with update.overwrite() if replaced.gone else update.fast_append() as producer:
             if replaced.gone and base is not None:
