@@ -12,6 +12,7 @@ from hanse.engine.errors import UnknownTable
 from hanse.governance.decision import Principal, Request
 from hanse.node.steps.query import query
 from tests.steps import mesh_of_two as mesh
+from tests.steps.walking import ORDERS, OWNER_SALES, edit, published
 from tests.steps.world import NOON, World, opened, person
 
 
@@ -33,3 +34,13 @@ def test_a_stage_is_seen_by_its_builders_only(tmp_path: Path) -> None:
         for who, staged in ((owner, False), (stranger, True), (stranger, False)):
             with pytest.raises(UnknownTable):
                 ask(world, "SELECT count(*) AS n FROM sales.orders", who, staged=staged)
+
+
+def test_a_stage_does_not_show_what_its_contract_lowers_without_a_publication(tmp_path: Path) -> None:
+    with opened(tmp_path, mesh.files(), {"orders.csv": mesh.CSV}) as world:
+        published(world, ORDERS)
+        sql = "SELECT count(email) AS n FROM sales.orders"
+        assert ask(world, sql, OWNER_SALES) == [{"n": 0}]
+        edit(world, "sales/orders/orders.v1.odcs.yaml", "classification: restricted", "classification: public")
+        assert world.build("sales/orders", full=True).ok
+        assert ask(world, sql, OWNER_SALES, staged=True) == [{"n": 0}]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hanse.engine.snapshot import LineSnapshot
-from hanse.governance.decision import TableFacts
+from hanse.governance.decision import ColumnFacts, TableFacts
+from hanse.governance.grants import level
 from hanse.names import PortLine, ProductId, Version
 from hanse.node.facts import facts_of_line
 from hanse.spec.model import Contract
@@ -59,8 +60,27 @@ def staged(home: Home, product: ProductId) -> Staged | None:
             main.setdefault(line.major, product.name if product.name in names else names[0])
         domain = read.domains.get(product.domain)
         team = published.domain_team if published else domain.team if domain else ""
-        facts |= {one.id: one for one in facts_of_line(files.product, line, contract, team)}
+        order = home.policies().classifications
+        for one in facts_of_line(files.product, line, contract, team):
+            facts[one.id] = _not_lowered(one, facts.get(one.id), order)
     if not lines:
         return None
     first = published.default_major if published else min(line.major for line in lines)
     return Staged(lines, first, main, published.sequence if published else 0, tuple(facts.values()))
+
+
+def _not_lowered(waiting: TableFacts, published: TableFacts | None, order: Sequence[str]) -> TableFacts:
+    """`waiting` with no column less strict than it is published: only a publication lowers one, on record."""
+    if published is None:
+        return waiting
+    known = {column.path: column for column in published.columns}
+    columns = tuple(
+        column if (was := known.get(column.path)) is None else _stricter(column, was, order)
+        for column in waiting.columns
+    )
+    return replace(waiting, columns=columns, tags=waiting.tags | published.tags)
+
+
+def _stricter(column: ColumnFacts, was: ColumnFacts, order: Sequence[str]) -> ColumnFacts:
+    classes = (column.classification, was.classification)
+    return replace(column, classification=max(classes, key=lambda one: level(one, order)), tags=column.tags | was.tags)
