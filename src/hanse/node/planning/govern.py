@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hanse.errors import Finding
 from hanse.governance.policies import Policies, load
+from hanse.governance.reach import reach_findings
 from hanse.node.home.codec import text
 from hanse.node.planning.value import PolicyChange
 from hanse.spec.model import Project
@@ -84,4 +85,5 @@ def policies(home: Home, files: Mapping[str, str], project: Project) -> tuple[Po
     whole = {path.removeprefix("policies/"): said for path, said in files.items() if path.startswith("policies/")}
     mine = {path.removeprefix(own): said for path, said in files.items() if path.startswith(own)}
     mesh = project.mesh or home.mesh
-    return load(whole, home.domain, mine, mesh.classifications if mesh else ())
+    read, findings = load(whole, home.domain, mine, mesh.classifications if mesh else ())
+    return read, [*findings, *reach_findings(read, project)]

@@ -42,12 +42,14 @@ def _policies(project: Project) -> Iterator[Finding]:
     if not any(path.startswith("policies/") or "/policies/" in path for path in project.files):
         return
     from hanse.governance.policies import load
+    from hanse.governance.reach import publish_findings, reach_findings
     from hanse.spec.project import project_root_kind
 
     classes = project.mesh.classifications if project.mesh else ()
     alone = project_root_kind(project.files) == "domain"
     local = {domain.name: domain.policies for domain in project.domains.values()} or {"": {}}
     for name, texts in local.items():
-        for finding in load(project.policies, name, texts, classes)[1]:
+        policies, findings = load(project.policies, name, texts, classes)
+        for finding in (*findings, *reach_findings(policies, project), *publish_findings(policies)):
             # in a domain's own repository its folder is the root
             yield replace(finding, file=finding.file.removeprefix(f"{name}/")) if alone else finding
