@@ -37,6 +37,7 @@ def test_a_compatible_change_is_told_and_exits_0(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "minor" in result.stdout
     assert "column added orders.note" in result.stdout
+    assert "new.odcs.yaml:" in result.stdout
     assert "1.0.0 -> 1.1.0  compatible (minor)" in result.stdout
 
 

@@ -16,6 +16,7 @@ from tests.steps.mesh_of_two import files
 LINE = PortLine(ProductId("sales", "orders"), "orders", 1)
 SQL = "tables: {orders: {sql: orders.sql%s}}\n"
 PYTHON = "tables: {orders: {python: orders.py%s}}\n"
+GIVEN = ", inputs: {a: {from: b.c_v1.d, columns: [x]}}"
 BESIDE = {"orders.sql": "SELECT 1", "orders.py": "def orders(): ..."}
 
 
@@ -74,12 +75,28 @@ def test_a_python_transform_is_given_only_what_is_listed() -> None:
         ("tables: {orders: {sql: orders.sql, python: orders.py}}\n", "build.bad-value", "exactly one"),
         ("sources: {A B: {path: x}}\n" + SQL % "", "build.bad-value", "cannot name a source"),
         ("limits: {memory_mib: -1}\n" + SQL % "", "build.bad-value", "above 0"),
+        ("schedule: at night\n" + SQL % "", "build.bad-value", "five fields"),
+        ("tables: {orders: {sql: orders.sql}, orders@1: {sql: orders.sql}}\n", "build.bad-value", "makes already"),
+        (PYTHON % f"{GIVEN}, lineage: {{custmer: [a.x]}}", "build.bad-value", "customer"),
+        (PYTHON % f"{GIVEN}, lineage: {{customer: [a.y]}}", "build.bad-value", "write a.x"),
+        (PYTHON % f"{GIVEN}, lineage: {{customer: [b.x]}}", "build.bad-value", "no column that the transform is given"),
     ],
 )
 def test_what_is_wrong_is_found_at_its_place(text: str, code: str, said: str) -> None:
     build, findings = read(text)
     assert build is None
     assert any(f.code == code and said in f.message + f.mend for f in findings), findings
+
+
+def test_a_variable_that_is_not_put_in_is_a_note() -> None:
+    build, findings = read("sources: {raw: {path: '${FEED}/a.csv'}}\n" + SQL % "")
+    assert build is not None
+    assert [(f.code, f.severity, f.pointer) for f in findings] == [("variable.unresolved", "note", "/sources/raw/path")]
+
+
+@pytest.mark.parametrize("schedule", ["0 6 * * *", "*/15 0-5,22 1 JAN-MAR MON"])
+def test_a_schedule_has_five_fields(schedule: str) -> None:
+    assert read(f"schedule: '{schedule}'\n" + SQL % "")[1] == []
 
 
 def test_a_circle_of_tables_is_found_and_told_once() -> None:

@@ -466,3 +466,32 @@ def test_many_wrong_links_are_told_in_time_and_counted() -> None:
     told = [f for f in findings if f.file == ORDERS_ODCS]
     assert len(told) == 101
     assert sum(f.code == "validate.more" for f in told) == 1
+
+
+@pytest.mark.parametrize(
+    ("accepted", "told"), [("sales.orders_v1.orders", None), ("sales.orders_v1.ordrs", "write sales.orders_v1.orders")]
+)
+def test_a_build_accepts_what_it_reads(accepted: str, told: str | None) -> None:
+    build = {"accept_governed": [accepted], "tables": {"baskets": {"sql": "baskets.sql"}}}
+    found = errors(**{"growth/baskets/build.yaml": build})
+    assert [(f.code, f.pointer, f.mend) for f in found] == (
+        [("build.unknown-input", "/accept_governed/0", told)] if told else []
+    )
+
+
+def test_fifty_products_with_wide_inputs_are_checked_within_a_second() -> None:
+    columns = [column(f"c{i}") for i in range(60)]
+    files: dict[str, Any] = {"wide/domain.yaml": {"team": "growers"}}
+    for n in range(50):
+        inputs = [{"name": f"i{m}", "version": "1.0.0", "contractId": f"wide.p{m}.v1"} for m in range(max(0, n - 4), n)]
+        read_from = [f"wide.p{m}_v1.p{m}" for m in range(max(0, n - 4), n)] or ["feed"]
+        files |= {
+            f"wide/p{n}/p{n}.odps.yaml": product("wide", f"p{n}", inputs),
+            f"wide/p{n}/p{n}.v1.odcs.yaml": contract(f"wide.p{n}.v1", f"p{n}", columns),
+            f"wide/p{n}/build.yaml": {"sources": {"feed": {}}, "tables": {f"p{n}": {"sql": "p.sql"}}},
+            f"wide/p{n}/p.sql": " UNION ALL ".join(f"SELECT * FROM {address}" for address in read_from),
+        }
+    errors()
+    began = time.process_time()
+    assert errors(**files) == []
+    assert time.process_time() - began < 1

@@ -99,7 +99,7 @@ def _show(before: Contract, after: Contract, found: Sequence[Change], findings: 
         at = ".".join(part for part in (change.table, change.column) if part)
         what = printable(f"{change.what.replace('-', ' ')} {at}".strip())
         step_shown = click.style(f"{word:<5}", fg=_COLORS[word])
-        click.echo(f"{step_shown}  {what:<44}  {printable(change.reason)}")
+        click.echo(f"{step_shown}  {what:<44}  {printable(change.reason)}  {printable(str(change.place))}")
     versions = f"{before.version_text} -> {after.version_text}"
     said = {"none": "nothing changed", "major": "breaking", "minor": "compatible", "patch": "compatible"}[step]
     click.echo(f"{printable(versions)}  {said}" + (f" ({step})" if found else ""))

@@ -27,8 +27,10 @@ from typing import Any
 
 from hanse.errors import Finding, Kind, code, rejects
 from hanse.names import PortLine, is_name
+from hanse.spec.checks.identity import check_variables
+from hanse.spec.checks.report import Report
 from hanse.spec.document import Document, pointer
-from hanse.spec.model import BuildFile, Contract, Source, Transform
+from hanse.spec.model import BuildFile, Contract, Source, Table, Transform
 from hanse.spec.near import Near
 
 UNKNOWN_KEY = code(
@@ -80,6 +82,7 @@ _TABLE = ("sql", "python", "function", "inputs", "lineage", "mode", "by", "time_
 _LIMITS = ("wall_seconds", "cpu_seconds", "memory_mib")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", re.ASCII)
+_CRON = re.compile(r"[0-9*/,\-A-Za-z]{1,100}(?: +[0-9*/,\-A-Za-z]{1,100}){4}", re.ASCII)
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -96,10 +99,10 @@ def build_file(
     sources = tuple(reader.sources(tree.get("sources")))
     transforms = tuple(reader.transforms(tree.get("tables")))
     reader.storage(tree.get("storage"))
-    if not isinstance(tree.get("schedule"), str | None):
-        reader.bad("/schedule", "schedule is a text of five fields", 'write schedule: "0 6 * * *"')
+    reader.schedule(tree.get("schedule"))
     limits = reader.limits(tree.get("limits"))
     accepted = reader.texts("/accept_governed", tree.get("accept_governed"))
+    reader.variables()
     if not rejects(reader.findings):
         reader.missing(transforms)
     if rejects(reader.findings):
@@ -168,10 +171,16 @@ class _Reader:
             self.bad("/tables", "tables is a mapping of table to transform", "write tables: {name: {sql: name.sql}}")
             return []
         out = []
+        makers: dict[tuple[PortLine, str], str] = {}
         for name, value in tree.items():
             at = pointer("tables", str(name))
             line = self.line(at, str(name))
             if line is None:
+                continue
+            first = makers.setdefault((line, str(name).partition("@")[0]), str(name))
+            if first != str(name):
+                message = f"{str(name)[:80]} is the table that {first[:80]} makes already"
+                self.found(at, BAD_VALUE, message, "keep one of them", key=True)
                 continue
             if not isinstance(value, Mapping):
                 self.bad(at, f"table {str(name)!r} is no mapping", "write {sql: FILE.sql} or {python: FILE.py, …}")
@@ -226,7 +235,7 @@ class _Reader:
             function if python else None,
             text,
             inputs,
-            self.lineage(at, tree.get("lineage"), python),
+            self.lineage(at, tree.get("lineage"), python, self.contracts[line].table(table), inputs),
             str(mode),
             by if isinstance(by, str) else None,
             time_column if isinstance(time_column, str) else None,
@@ -277,14 +286,31 @@ class _Reader:
             origins[name], columns[name] = origin, tuple(listed)
         return columns, origins
 
-    def lineage(self, at: str, tree: Any, python: bool) -> dict[str, tuple[str, ...]] | None:
+    def lineage(
+        self, at: str, tree: Any, python: bool, promised: Table | None, inputs: Mapping[str, tuple[str, ...]]
+    ) -> dict[str, tuple[str, ...]] | None:
         if tree is None:
             return None
         if not python or not isinstance(tree, Mapping):
             mend = "write lineage: {column: [input.column]}"
             self.bad(at + "/lineage", "lineage maps columns of a Python table to columns of its inputs", mend)
             return None
-        return {str(column): self.texts(at + pointer("lineage", str(column)), value) for column, value in tree.items()}
+        given = [f"{name}.{column}" for name, columns in inputs.items() for column in columns]
+        out = {}
+        for column, value in tree.items():
+            here = at + pointer("lineage", str(column))
+            if promised is not None and promised.column(str(column)) is None:
+                known = [c.name for c in promised.columns]
+                mend = f"write {' or '.join(self.nearest(str(column), known) or known[:10])}"
+                self.found(
+                    here, BAD_VALUE, f"table {promised.name!r} has no column {str(column)[:60]!a}", mend, key=True
+                )
+            out[str(column)] = origins = self.texts(here, value)
+            for i, origin in enumerate(origins):
+                if origin not in given:
+                    mend = f"write {' or '.join(self.nearest(origin, given) or given[:10]) or '[]'}"
+                    self.bad(f"{here}/{i}", f"{origin[:60]!a} is no column that the transform is given", mend)
+        return out
 
     def duration(self, at: str, value: Any) -> float:
         match = _DURATION.fullmatch(str(value).strip()) if not isinstance(value, bool) else None
@@ -292,6 +318,15 @@ class _Reader:
             self.bad(at, f"{str(value)[:40]!r} is no length of time", "write seconds, or 30m, 12h, 3d")
             return 0.0
         return float(match[1]) * _UNITS.get(match[2], 1)
+
+    def schedule(self, value: Any) -> None:
+        if value is not None and not (isinstance(value, str) and _CRON.fullmatch(value.strip())):
+            self.bad("/schedule", "schedule is a text of five fields", 'write schedule: "0 6 * * *"')
+
+    def variables(self) -> None:
+        report = Report(self.document)
+        check_variables(report)
+        self.findings += report.findings
 
     def storage(self, value: Any) -> None:
         if value == "live":

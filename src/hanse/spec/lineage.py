@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
@@ -30,6 +30,14 @@ class Lineage:
     readable: bool = True  # False: `tables` are all that may be read, since what is read cannot be told
 
 
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """The tables that a table is made from. Not `readable`: it cannot be told, and they are all that are declared."""
+
+    tables: frozenset[Address]
+    readable: bool = True
+
+
 def sql_lineage(sql: str, schemas: Mapping[Address, Sequence[str]]) -> Lineage:
     """The lineage of one SELECT; `schemas` tell the columns of the tables that are known. Raises nothing.
 
@@ -53,9 +61,9 @@ def _sql_lineage(sql: str, schemas: tuple[tuple[Address, tuple[str, ...]], ...])
 
 
 @lru_cache(maxsize=1024)
-def _mentioned(sql: str) -> frozenset[Address]:
+def _mentioned(sql: str) -> Reads:
     read = _flattened(sql)
-    return frozenset() if read is None else frozenset(read[1].values())
+    return Reads(frozenset(), readable=False) if read is None else Reads(frozenset(read[1].values()))
 
 
 def _flattened(sql: str) -> tuple[Any, dict[str, Address]] | None:
@@ -257,28 +265,43 @@ def _hidden(expression: Any) -> bool:
     )  # fmt: skip
 
 
+def product_reads(project: Project, product: ProductId) -> dict[TableId, Reads]:
+    """What every table that the product's build.yaml makes is made from: its lineage without the columns."""
+    return {id: _reads(project, files, transform) for id, files, transform, _ in _made(project, product)}
+
+
 def product_lineage(project: Project, product: ProductId) -> dict[TableId, Lineage]:
     """The lineage of every table that the product's build.yaml makes, with all columns that its contracts promise."""
+    return {
+        id: _python(transform, table) if transform.language == "python" else _sql(project, files, transform, table)
+        for id, files, transform, table in _made(project, product)
+    }
+
+
+def _made(project: Project, product: ProductId) -> Iterator[tuple[TableId, ProductFiles, Transform, Table]]:
     files = project.products.get(product)
     if files is None or files.build is None:
-        return {}
+        return
     promised = files.tables
-    out = {}
     for transform in files.build.transforms:
         id = TableId(product, transform.major, transform.table)
-        table = promised.get(id)
-        if table is not None:
-            out[id] = (
-                _python(transform, table) if transform.language == "python" else _sql(project, files, transform, table)
-            )
-    return out
+        if (table := promised.get(id)) is not None:
+            yield id, files, transform, table
+
+
+def _reads(project: Project, files: ProductFiles, transform: Transform) -> Reads:
+    if transform.language == "python":
+        return Reads(frozenset(_addresses(transform).values()))
+    found = _mentioned(transform.code)
+    # of what cannot be read it is only known that its inputs are declared
+    return found if found.readable else Reads(frozenset(_declared(project, files)), readable=False)
 
 
 def _sql(project: Project, files: ProductFiles, transform: Transform, table: Table) -> Lineage:
-    found = sql_lineage(transform.code, dict(_schemas(project, _mentioned(transform.code))))
-    # of what cannot be read it is only known that its inputs are declared
-    tables = found.tables if found.readable else frozenset(_declared(project, files))
-    return Lineage(tables, {c.name: found.columns.get(c.name.lower()) for c in table.columns}, found.readable)
+    reads = _reads(project, files, transform)
+    found = sql_lineage(transform.code, dict(_schemas(project, reads.tables)))
+    columns = {c.name: found.columns.get(c.name.lower()) for c in table.columns}
+    return Lineage(reads.tables, columns, reads.readable)
 
 
 def _declared(project: Project, files: ProductFiles) -> Iterable[Address]:
@@ -301,9 +324,7 @@ def _schemas(project: Project, tables: Iterable[Address]) -> Iterable[tuple[Addr
 
 def _python(transform: Transform, table: Table) -> Lineage:
     """Every column is made of all columns that the transform is given, unless `lineage` says less."""
-    addresses = {
-        name: tuple(part.lower() for part in transform.origins.get(name, name).split(".")) for name in transform.inputs
-    }
+    addresses = _addresses(transform)
     everything = frozenset((addresses[name], c) for name, columns in transform.inputs.items() for c in columns)
     stated = {column.lower(): origins for column, origins in (transform.lineage or {}).items()}
     columns: dict[str, Origins | None] = {}
@@ -317,6 +338,11 @@ def _python(transform: Transform, table: Table) -> Lineage:
         # a name that is no input, or a column that it is not given, makes the statement worthless
         columns[column.name] = named if len(named) == len(set(origins)) and named <= everything else None
     return Lineage(frozenset(addresses.values()), columns)
+
+
+def _addresses(transform: Transform) -> dict[str, Address]:
+    """Where the arguments of a Python transform come from."""
+    return {n: tuple(part.lower() for part in transform.origins.get(n, n).split(".")) for n in transform.inputs}
 
 
 def table_of(project: Project, address: Address) -> TableId | None:

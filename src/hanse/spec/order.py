@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hanse.errors import Finding, Kind, code
 from hanse.names import TableId
-from hanse.spec.lineage import product_lineage, table_of
+from hanse.spec.lineage import product_reads, table_of
 from hanse.spec.model import Project, Transform
 
 CYCLE = code(
@@ -25,8 +25,8 @@ def build_edges(project: Project) -> Mapping[TableId, frozenset[TableId | str]]:
     """
     edges: dict[TableId, frozenset[TableId | str]] = {}
     for product in sorted(project.products):
-        for table, lineage in product_lineage(project, product).items():
-            edges[table] = frozenset(table_of(project, address) or ".".join(address) for address in lineage.tables)
+        for table, reads in product_reads(project, product).items():
+            edges[table] = frozenset(table_of(project, address) or ".".join(address) for address in reads.tables)
     return edges
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Set
 
 from hanse.errors import Finding, Kind, Severity, code
 from hanse.names import ProductId, TableId
-from hanse.spec.lineage import Address, product_lineage, table_of
-from hanse.spec.model import ProductFiles, Project, Transform
+from hanse.spec.document import load, pointer
+from hanse.spec.lineage import Address, product_reads, table_of
+from hanse.spec.model import BuildFile, ProductFiles, Project, Transform
 from hanse.spec.near import Near
 
 UNDECLARED = code(
@@ -50,16 +51,16 @@ def transform_findings(project: Project, files: ProductFiles, nearest: Near) -> 
     outside = any(port.contract_id not in known for port in files.product.inputs)
     read: set[str] = set()
     certain = True
-    lineages = product_lineage(project, id)
+    made = product_reads(project, id)
     for transform in build.transforms:
-        lineage = lineages.get(TableId(id, transform.major, transform.table))
-        if lineage is None:
+        reads = made.get(TableId(id, transform.major, transform.table))
+        if reads is None:
             continue
-        if not lineage.readable:
+        if not reads.readable:
             certain = False
             yield _told(transform, UNREADABLE, "what it reads cannot be told", "write one SELECT", Severity.WARNING)
             continue
-        for address in sorted(lineage.tables):
+        for address in sorted(reads.tables):
             if len(address) == 1:
                 if address[0] not in sources:
                     near = nearest(address[0], sources)
@@ -68,6 +69,10 @@ def transform_findings(project: Project, files: ProductFiles, nearest: Near) -> 
                 continue
             yield from _input(project, id, transform, address, declared, outside, read, nearest)
         yield from _columns(project, transform, nearest)
+    if certain:
+        addresses = {address for reads in made.values() for address in reads.tables if len(address) > 1}
+        tables = {str(table) for address in addresses if (table := table_of(project, address)) is not None}
+        yield from _accepted(build, tables | {".".join(address) for address in addresses}, nearest)
     for contract_id, port in declared.items():
         if certain and contract_id not in read:
             message = f"no transform reads input port {port.name[:63]!a} (contract {contract_id!r})"
@@ -116,6 +121,20 @@ def _input(
         near = nearest(product, known)
         mend = f"write {' or '.join(near)}" if near else "add an input port for it"
         yield _told(transform, UNDECLARED, f"{dotted[:200]} is neither in the project nor an input port", mend)
+
+
+def _accepted(build: BuildFile, read: Set[str], nearest: Near) -> Iterator[Finding]:
+    """What the build accepts is an input of it: a word that is none would accept nothing, silently."""
+    if build.accept_governed <= read:
+        return
+    document = load(build.text, build.place.file)[0]
+    listed = document.tree.get("accept_governed") if document is not None and isinstance(document.tree, dict) else None
+    for i, address in enumerate(listed if isinstance(listed, list) else ()):
+        if document is not None and address in build.accept_governed and address not in read:
+            near = nearest(address, sorted(read))
+            mend = f"write {' or '.join(near)}" if near else "take it out"
+            message = f"no transform reads {address[:200]!a}, so there is nothing to accept"
+            yield Finding.at(document.place(pointer("accept_governed", str(i))), UNKNOWN, message, mend=mend)
 
 
 def _columns(project: Project, transform: Transform, nearest: Near) -> Iterator[Finding]:
