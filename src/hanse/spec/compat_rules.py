@@ -6,8 +6,9 @@ breaks nothing that was promised: minor. Words that no program reads: patch. Whe
 apart, the change counts as major, except for quality rules, whose SQL is the owner's to word: those are minor.
 
 So an enum, bound or length that *grows* is major, and one that shrinks is minor. The one exception is a type that
-widens as Iceberg widens it (int to long, float to double, more decimal digits before the point at equal scale):
-every engine reads the wider type in place of the narrower, so it is minor.
+widens as Iceberg widens it (int to long, float to double, more decimal digits before the point at equal scale; the
+length of a VARCHAR(n) is a part of its type too): every engine reads the wider type in place of the narrower, so it is
+minor.
 """
 
 from __future__ import annotations
