@@ -50,14 +50,14 @@ def list_(ctx: click.Context) -> None:
                 r["product"],
                 r["to"],
                 _columns(r),
-                r["purpose"] or "",
-                render.day(r["until"]),
                 r["state"],
+                render.day(r["until"]),
+                r["purpose"] or "",
                 r["why"],
             )
             for r in told["requests"]
         ]
-        heads = ("request", "product", "for", "columns", "purpose", "until", "state", "why")
+        heads = ("request", "product", "for", "columns", "state", "until", "purpose", "why")
         click.echo("\n".join(render.table(heads, rows, width=width, colour=render.is_terminal())))
     if told["grants"]:
         rows = [
@@ -66,14 +66,14 @@ def list_(ctx: click.Context) -> None:
                 g["product"],
                 g["to"],
                 _columns(g),
-                ", ".join(g["purposes"]),
-                render.day(g["until"]),
                 g["state"],
+                render.day(g["until"]),
+                ", ".join(g["purposes"]),
                 g["why"],
             )
             for g in told["grants"]
         ]
-        heads = ("grant", "product", "to", "columns", "purpose", "until", "state", "why")
+        heads = ("grant", "product", "to", "columns", "state", "until", "purpose", "why")
         if told["requests"]:
             click.echo("")
         click.echo("\n".join(render.table(heads, rows, width=width, colour=render.is_terminal())))

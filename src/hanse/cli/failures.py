@@ -16,10 +16,15 @@ from hanse import __version__
 from hanse.cli.findings import printable
 from hanse.cli.state import State
 from hanse.client.errors import ClientError
-from hanse.errors import HanseError
+from hanse.errors import HanseError, Kind, code
 from hanse.names import nearest
 
 FINDINGS, USAGE, REFUSED, UNREACHABLE, MOVED, FAULT, INTERRUPTED = 1, 2, 3, 4, 5, 70, 130
+USAGE_CODE = code(
+    "cli.usage", Kind.INVALID, "The command was called wrongly",
+    "An option, an argument or a verb is not one of those the command has; nothing was done.",
+    "Look at the command's own list: hanse VERB --help.",
+)  # fmt: skip
 _BY_KIND = {
     "invalid": USAGE,
     "not-found": USAGE,
@@ -44,20 +49,18 @@ def tell(error: Exception, words: Sequence[str], flags: State) -> int:
     if flags.debug:
         traceback.print_exception(error)
     if isinstance(error, click.ClickException):
-        return _usage(error)
+        return _usage(error, words, flags)
     if isinstance(error, HanseError):
         return _problem({"kind": error.kind.value, **error.as_problem()}, flags)
     if isinstance(error, ClientError):
         return _problem(error.problem, flags)
-    return _fault(error, words)
+    return _fault(error, words, flags)
 
 
 def _problem(problem: dict[str, Any], flags: State) -> int:
     slug, kind = str(problem.get("code", "hanse.failed")), str(problem.get("kind", "failed"))
     if flags.json:
-        import json
-
-        click.echo(json.dumps({"schema": "hanse.error/1", **problem}, indent=2, default=str))
+        _document(problem)
     findings = problem.get("findings")
     if findings and not flags.json:
         from hanse.cli.findings import line
@@ -75,21 +78,40 @@ def _problem(problem: dict[str, Any], flags: State) -> int:
     return exit_code(kind, slug)
 
 
-def _usage(error: click.ClickException) -> int:
+def _document(problem: dict[str, Any]) -> None:
+    import json
+
+    click.echo(json.dumps({"schema": "hanse.error/1", **problem}, indent=2, default=str))
+
+
+def _usage(error: click.ClickException, words: Sequence[str], flags: State) -> int:
     context = getattr(error, "ctx", None)
     mend = getattr(error, "mend", None)
     if mend is None and isinstance(error, click.NoSuchOption) and context is not None:
         known = [flag for parameter in context.command.params for flag in parameter.opts]
         near = nearest(error.option_name, known, 1)
-        mend = near[0] if near else None
+        mend = f"{context.command_path} {near[0]}" if near else None
     if mend is None:
-        mend = f"{context.command_path} --help" if context is not None else "hanse --help"
+        mend = f"{context.command_path} --help" if context is not None else f"{_verb(words)} --help"
+    if flags.json or "--json" in words:  # the flags themselves may not have been read
+        _document({"kind": "invalid", "code": USAGE_CODE, "detail": error.format_message(), "mend": mend})
     click.echo(f"{error.format_message().rstrip('.')}\n\nmend: {mend}", err=True)
     return USAGE
 
 
-def _fault(error: Exception, words: Sequence[str]) -> int:
+def _verb(words: Sequence[str]) -> str:
+    """`hanse VERB` as it was called; `hanse` where no verb can be told."""
+    from hanse.cli.main import VERBS
+
+    verbs = {verb for group in VERBS.values() for verb in group}
+    return " ".join(["hanse", *[word for word in words if word in verbs][:1]])
+
+
+def _fault(error: Exception, words: Sequence[str], flags: State) -> int:
     report = _report(error, words)
+    if flags.json:
+        detail = f"a fault in hanse: {type(error).__name__}"
+        _document({"kind": "failed", "code": "hanse.failed", "detail": detail, "mend": f"report it with {report}"})
     click.echo(f"hanse.failed  a fault in hanse: {type(error).__name__}", err=True)
     click.echo(f"\nmend: report it with {report}; the same call with --debug shows more", err=True)
     return FAULT

@@ -165,7 +165,9 @@ class Verbs(click.Group):
             click.echo("\nstopped", err=True)
             status = 130
         except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+            # click wraps stdout so before it ends, when the reader of it went away
+            gone = type(sys.stdout).__name__.endswith("PacifyFlushWrapper")
+            status = 0 if gone else ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
         except Exception as error:
             from hanse.cli.failures import tell
 

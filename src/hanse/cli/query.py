@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,12 @@ _ON_SCREEN = 1000
 
 @click.command("query")
 @click.argument("sql", required=False)
-@click.option("-f", "--file", type=click.Path(dir_okay=False, path_type=Path), help="Read the statement; - is stdin.")
+@click.option(
+    "-f",
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path),
+    help="Read the statement; - is stdin.",
+)
 @click.option(
     "--as", "format", type=click.Choice(["table", *_MEDIA]), help="Default: table, or what --out's ending says."
 )
@@ -58,11 +64,13 @@ def command(
 
     statement = _statement(sql, file)
     flags = state(ctx)
-    kind = format or ("json" if flags.json else _BY_SUFFIX.get(out.suffix, "csv") if out else "table")
+    kind = format or ("json" if flags.json else _kind_of(out) if out else "table")
     if kind in ("parquet", "arrow") and out is None and sys.stdout.isatty():
         raise click.UsageError(f"{kind} is not for a terminal; add --out FILE.{kind}")
     if kind == "table" and out is not None:
         raise click.UsageError("a table is for the screen; name another format with --as")
+    if out is not None and not os.access(out.parent, os.W_OK):
+        raise click.UsageError(f"{out.parent} is no folder that can be written to")
     body: dict[str, Any] = {"sql": statement, "purpose": purpose, "limit": limit, "explain": explain, "staged": staged}
     client = connect(ctx)
     since = time.perf_counter()
@@ -81,7 +89,7 @@ def command(
             click.echo("")
         policies = json.loads(reply.headers.get("hanse-policies", "{}"))
     where = f" to {out}" if out else ""
-    _talk(f"{size / 1e6:.1f} MB{where}, {_took(time.perf_counter() - since)}{_shaped(policies)}")
+    _talk(f"{_size(size)}{where}, {_took(time.perf_counter() - since)}{_shaped(policies)}")
     return 0
 
 
@@ -90,7 +98,17 @@ def _statement(sql: str | None, file: Path | None) -> str:
         raise click.UsageError("give one statement: as text, or with -f FILE")
     if file is None:
         return sql or ""
-    return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file} is not UTF-8 text") from None
+
+
+def _kind_of(out: Path) -> str:
+    kind = _BY_SUFFIX.get(out.suffix.lower())
+    if kind is None:
+        raise click.UsageError(f"the ending of {out.name} names no format: {', '.join(_BY_SUFFIX)}; or add --as")
+    return kind
 
 
 def _write(reply: Any, out: Path | None) -> int:
@@ -134,7 +152,11 @@ def show(answer: dict[str, Any], seconds: float, *, cut: bool = False) -> None:
     more = cut and len(rows) > _ON_SCREEN
     names = [column["name"] for column in answer["columns"]]
     lines = render.table(
-        names, rows[:_ON_SCREEN] if more else rows, masked=answer.get("masked", ()), width=render.columns_of_terminal()
+        names,
+        rows[:_ON_SCREEN] if more else rows,
+        masked=answer.get("masked", ()),
+        width=render.columns_of_terminal(),
+        fit=False,  # a value cut short could be taken for the whole
     )
     click.echo("\n".join(lines))
     told = f"first {render.amount(_ON_SCREEN)} rows" if more else render.counted(len(rows), "row")
@@ -153,6 +175,12 @@ def _shaped(policies: Mapping[str, Sequence[str]]) -> str:
 def rules_of(policies: Mapping[str, Sequence[str]]) -> list[str]:
     """The names of the rules that shaped an answer, of all its tables."""
     return sorted({printable(rule) for rules in policies.values() for rule in rules})
+
+
+def _size(octets: int) -> str:
+    from hanse.cli.render import size
+
+    return size(octets)
 
 
 def _took(seconds: float) -> str:

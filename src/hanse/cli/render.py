@@ -15,6 +15,7 @@ from hanse.cli.findings import printable
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WIDEST = 60  # of one column; a terminal's width bounds the whole
+_NARROWEST = 12  # of a column of words that is made to fit
 
 
 def is_terminal() -> bool:
@@ -39,23 +40,27 @@ def table(
     masked: Collection[str] = (),
     width: int | None = None,
     colour: bool = True,
+    fit: bool = True,
 ) -> list[str]:
-    """The lines of a table, cut to `width` cells; masked columns carry `~` after their name, amber on a terminal."""
+    """The lines of a table, at most `width` cells wide; masked columns carry `~` after their name, amber on a terminal.
+
+    Where it is too wide, `fit` narrows columns of words but the first; then the last columns are only named below.
+    """
     from rich.cells import cell_len, set_cell_size
 
     heads = [f"{printable(name)} ~" if name in masked else printable(name) for name in names]
     cells = [[_cell(value) for value in row] for row in rows]
-    right = [
-        bool(cells) and all(_NUMBER.fullmatch(row[i]) or row[i] == "" for row in cells) for i in range(len(heads))
-    ]
+    right = [bool(cells) and all(_NUMBER.fullmatch(row[i]) or row[i] == "" for row in cells) for i in range(len(heads))]
     wide = [
         min(_WIDEST, max(cell_len(text) for text in (head, *(row[i] for row in cells)))) for i, head in enumerate(heads)
     ]
+    if fit and width is not None:
+        wide = _narrowed(wide, [i for i in range(1, len(heads)) if not right[i]], width)
     shown, used = 0, 0
-    for size in wide:
-        if width is not None and shown and used + size + 2 > width:
+    for cells_wide in wide:
+        if width is not None and shown and used + cells_wide > width:
             break
-        used += size + 2
+        used += cells_wide + 2
         shown += 1
 
     def line(values: Sequence[str], style: str | None = None) -> str:
@@ -78,6 +83,28 @@ def table(
     if shown < len(heads):
         lines.append(f"… and {counted(len(heads) - shown, 'more column')}: {', '.join(heads[shown:])[:200]}")
     return lines
+
+
+def _narrowed(wide: Sequence[int], words: Collection[int], width: int) -> list[int]:
+    """`wide` with the widest columns of words narrowed, so that as many columns as can be fit into `width` cells."""
+    least = [min(size, _NARROWEST) if i in words else size for i, size in enumerate(wide)]
+    shown = next((n for n in range(len(wide), 1, -1) if sum(least[:n]) + 2 * (n - 1) <= width), 1)
+    made = list(wide)
+    spare = width - 2 * (shown - 1)
+    while sum(made[:shown]) > spare:
+        widest = max((i for i in words if i < shown), key=lambda i: made[i] - least[i], default=None)
+        if widest is None or made[widest] == least[widest]:
+            break
+        made[widest] -= 1
+    return made
+
+
+def size(octets: int) -> str:
+    """An amount of data, as `812 B`, `9.2 kB`, `1.4 MB`."""
+    for scale, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if octets >= scale:
+            return f"{octets / scale:.1f} {unit}"
+    return f"{octets} B"
 
 
 def _cell(value: Any) -> str:

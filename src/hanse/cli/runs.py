@@ -27,7 +27,9 @@ def command(ctx: click.Context, id: str | None, limit: int) -> None:
             render.talk("Nothing ran here yet. Next: hanse plan")
             return
         heads = ("run", "verb", "by", "state", "started")
-        click.echo("\n".join(render.table(heads, rows, colour=render.is_terminal())))
+        click.echo(
+            "\n".join(render.table(heads, rows, width=render.columns_of_terminal(), colour=render.is_terminal()))
+        )
         return
     told = client.get(f"/runs/{id}")
     if state(ctx).json:

@@ -62,11 +62,12 @@ def _show(told: dict[str, Any]) -> None:
             click.echo(f"  only rows that {printable(rule)} lets you see")
         masked = [column["name"] for column in table["columns"] if column["view"] != "clear"]
         rows = [
-            (c["name"], c["type"], c["classification"] or "", _seen(c), printable(c["description"])[:60])
+            (c["name"], c["type"], c["classification"] or "", _seen(c), printable(c["description"]))
             for c in table["columns"]
         ]
         heads = ("column", "type", "class", "you see", "meaning")
-        lines = render.table(heads, rows, width=render.columns_of_terminal(), colour=bold)
+        width = render.columns_of_terminal()
+        lines = render.table(heads, rows, width=None if width is None else width - 2, colour=bold)
         click.echo("\n".join(f"  {line}" for line in lines))
         if not decision["allowed"]:
             render.talk(f"\nYou may not read it: {decision['because']}\n\nmend: {decision['mend']}")

@@ -24,18 +24,18 @@ def command(ctx: click.Context) -> None:
             p["version"],
             p["status"],
             p["access"],
-            p["sequence"],
             render.ago(p["published_at"]),
-            p["rows"],
             "yes" if p["staged"] else "",
             p["waiting"] or "",
+            p["rows"],
+            p["sequence"],
         )
         for p in told["products"]
     ]
     if not rows:
         render.talk("\nNothing is published here that you may know of. Next: hanse plan")
         return
-    heads = ("product", "version", "status", "access", "publication", "published", "rows", "staged", "requests")
+    heads = ("product", "version", "status", "access", "published", "staged", "requests", "rows", "publication")
     click.echo("")
     click.echo("\n".join(render.table(heads, rows, width=render.columns_of_terminal(), colour=render.is_terminal())))
     waiting = sum(p["waiting"] or 0 for p in told["products"])
