@@ -16,6 +16,14 @@ from hanse.governance.decision import Clear, Decision, Principal
 from hanse.governance.keys import public_pem
 from hanse.names import ProductId
 from hanse.node import ledger
+from hanse.node.access.errors import (
+    AlreadyDecided,
+    BadTerms,
+    ClosedProduct,
+    OwnRequest,
+    UnknownAgreement,
+    UnknownProduct,
+)
 from hanse.node.home.values import AccessRequest
 from hanse.node.permission import NotPermitted
 from hanse.node.steps import access
@@ -87,9 +95,9 @@ def test_the_grant_is_signed_by_the_home(world: World) -> None:
 
 def test_an_approval_may_be_for_less_and_never_for_more(world: World) -> None:
     asked = requested(world, columns=["email", "amount"])
-    with pytest.raises(access.BadTerms, match="'id' was not asked for"):
+    with pytest.raises(BadTerms, match="'id' was not asked for"):
         access.approve(world.node, OWNER_SALES, asked.id, columns=["id"])
-    with pytest.raises(access.BadTerms, match="later"):
+    with pytest.raises(BadTerms, match="later"):
         access.approve(world.node, OWNER_SALES, asked.id, until=LATER + timedelta(days=1))
     _, given = access.approve(world.node, OWNER_SALES, asked.id, columns=["amount"], until=NOON + timedelta(days=1))
     assert (given.columns, given.until) == (frozenset({"amount"}), NOON + timedelta(days=1))
@@ -97,21 +105,21 @@ def test_an_approval_may_be_for_less_and_never_for_more(world: World) -> None:
 
 def test_nobody_decides_on_an_own_request_or_grants_to_themselves(world: World) -> None:
     asked = requested(world, by=STEWARD)
-    with pytest.raises(access.OwnRequest):
+    with pytest.raises(OwnRequest):
         access.approve(world.node, STEWARD, asked.id)
-    with pytest.raises(access.OwnRequest):
+    with pytest.raises(OwnRequest):
         access.refuse(world.node, STEWARD, asked.id, why="no")
     for whom in ("person:owner_sales", "team:sales"):
-        with pytest.raises(access.OwnRequest):
+        with pytest.raises(OwnRequest):
             access.grant(world.node, OWNER_SALES, ORDERS, to=whom, columns=["email"], until=LATER, why="mine")
     access.approve(world.node, OWNER_SALES, asked.id)
 
 
 def test_who_has_no_role_neither_decides_nor_learns_of_a_request(world: World) -> None:
     asked = requested(world)
-    with pytest.raises(access.UnknownAgreement):
+    with pytest.raises(UnknownAgreement):
         access.approve(world.node, OWNER_GROWTH, asked.id)
-    with pytest.raises(access.UnknownAgreement):
+    with pytest.raises(UnknownAgreement):
         access.approve(world.node, OWNER_GROWTH, "r-sales-99")
     assert not access.listed(world.node, OWNER_GROWTH).requests
     assert [(one.id, may) for one, may in access.listed(world.node, STRANGER).requests] == [(asked.id, False)]
@@ -131,7 +139,7 @@ def test_a_request_is_decided_once(world: World) -> None:
     asked = requested(world)
     refused = access.refuse(world.node, STEWARD, asked.id, why="ask for less")
     assert (refused.status, refused.note, refused.decided_by) == ("refused", "ask for less", "person:steward")
-    with pytest.raises(access.AlreadyDecided, match="refused by person:steward"):
+    with pytest.raises(AlreadyDecided, match="refused by person:steward"):
         access.approve(world.node, OWNER_SALES, asked.id)
 
 
@@ -145,13 +153,13 @@ def test_a_revoked_grant_ends_now_and_an_ended_one_says_when(world: World) -> No
     assert seen(world, STRANGER).allowed
     access.revoke(world.node, OWNER_SALES, given.id, why="done")
     assert seen(world, STRANGER).code == "access.ended"
-    with pytest.raises(access.AlreadyDecided):
+    with pytest.raises(AlreadyDecided):
         access.renew(world.node, OWNER_SALES, given.id, until=LATER + timedelta(days=9), why="again")
 
 
 def test_the_holder_gives_up_a_grant_and_others_cannot_touch_it(world: World) -> None:
     given = access.grant(world.node, OWNER_SALES, ORDERS, to="person:stranger", until=LATER, why="to look")
-    with pytest.raises(access.UnknownAgreement):
+    with pytest.raises(UnknownAgreement):
         access.revoke(world.node, OWNER_GROWTH, given.id, why="mine now")
     assert access.revoke(world.node, STRANGER, given.id, why="no longer needed").revoked_at == NOON
 
@@ -198,13 +206,13 @@ def test_a_product_asks_through_who_may_publish_it_and_only_then(world: World) -
 def test_terms_that_cannot_be_agreed_on_are_refused_with_what_would_do(
     world: World, terms: dict[str, Any], told: str
 ) -> None:
-    with pytest.raises(access.BadTerms, match=told):
+    with pytest.raises(BadTerms, match=told):
         requested(world, **terms)
 
 
 def test_a_grant_to_nobody_is_refused(world: World) -> None:
     for whom, near in (("person:strangr", "stranger"), ("team:growht", "growth"), ("ada", "person:ada")):
-        with pytest.raises(access.BadTerms) as error:
+        with pytest.raises(BadTerms) as error:
             access.grant(world.node, OWNER_SALES, ORDERS, to=whom, until=LATER, why="x")
         assert near in error.value.mend
 
@@ -212,13 +220,13 @@ def test_a_grant_to_nobody_is_refused(world: World) -> None:
 def test_a_closed_product_looks_like_none_and_takes_no_request(world: World) -> None:
     edit(world, "sales/orders/orders.odps.yaml", "value: request", "value: closed")
     published(world, ORDERS)
-    with pytest.raises(access.UnknownProduct) as closed:
+    with pytest.raises(UnknownProduct) as closed:
         requested(world)
-    with pytest.raises(access.UnknownProduct) as none:
+    with pytest.raises(UnknownProduct) as none:
         access.request(world.node, STRANGER, ProductId("sales", "nothing"), until=LATER, why="x")
     assert closed.value.mend == none.value.mend
     access.grant(world.node, OWNER_SALES, ORDERS, to="person:stranger", until=LATER, why="asked by phone")
-    with pytest.raises(access.ClosedProduct):
+    with pytest.raises(ClosedProduct):
         requested(world)
 
 

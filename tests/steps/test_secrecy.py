@@ -13,6 +13,7 @@ import pytest
 from hanse.errors import HanseError
 from hanse.governance.decision import Clear, Decision, Hidden, Principal
 from hanse.names import PortLine, ProductId
+from hanse.node.access.errors import BadTerms, OwnRequest
 from hanse.node.facts import facts_of_line
 from hanse.node.steps import access, audit
 from hanse.node.steps.default import default
@@ -80,10 +81,10 @@ def test_an_act_on_a_closed_product_is_refused_like_one_on_nothing(
 
 
 def test_a_name_is_offered_to_those_only_who_may_know_it(world: World) -> None:
-    with pytest.raises(access.BadTerms) as error:
+    with pytest.raises(BadTerms) as error:
         access.grant(world.node, OWNER_GROWTH, BASKETS, to="product:sales/orderz", until=LATER, why="x")
     assert "sales/orders" not in error.value.mend
-    with pytest.raises(access.BadTerms) as error:
+    with pytest.raises(BadTerms) as error:
         access.grant(world.node, OWNER_SALES, ORDERS, to="product:growth/baskts", until=LATER, why="x")
     assert "growth/baskets" in error.value.mend
 
@@ -110,7 +111,7 @@ def test_who_builds_a_product_plans_with_the_closed_input_that_it_was_granted(wo
 
 
 def test_nobody_grants_unasked_to_a_product_they_build(world: World) -> None:
-    with pytest.raises(access.OwnRequest):
+    with pytest.raises(OwnRequest):
         access.grant(world.node, OWNER_SALES, ORDERS, to="product:sales/orders", columns=["*"], until=LATER, why="x")
 
 
