@@ -93,6 +93,15 @@ def test_the_grant_is_signed_by_the_home(world: World) -> None:
     assert not grants.verify(replace(held, to="team:growth"), signature, public_pem(home.key))
 
 
+def test_an_approval_of_a_request_that_named_no_column_unmasks_none(world: World) -> None:
+    asked = requested(world)
+    for columns in (["email"], ["*"]):
+        with pytest.raises(BadTerms, match="was not asked for"):
+            access.approve(world.node, OWNER_SALES, asked.id, columns=columns)
+    _, given = access.approve(world.node, OWNER_SALES, asked.id, columns=["amount"])
+    assert given.columns == frozenset({"amount"})
+
+
 def test_an_approval_may_be_for_less_and_never_for_more(world: World) -> None:
     asked = requested(world, columns=["email", "amount"])
     with pytest.raises(BadTerms, match="'id' was not asked for"):

@@ -14,6 +14,7 @@ import pytest
 from hanse.engine import storage
 from hanse.names import PortLine, ProductId
 from hanse.node.permission import NotPermitted
+from hanse.node.planning import govern
 from hanse.node.publications import NotPublished, is_signed
 from hanse.node.runs import RunCancelled
 from hanse.node.steps import access
@@ -207,6 +208,28 @@ def test_the_federation_s_documents_come_from_the_node_and_not_from_whoever_publ
     assert [rule.name for rule in world.node.homes["sales"].policies().masks] == ["no-mail"]
 
 
+def test_what_the_federation_demands_stays_in_effect_where_the_node_has_no_mesh_yaml(world: World) -> None:
+    world.write("policies/masks.yaml", "- {name: no-mail, classification: restricted, mask: 'null'}\n")
+    assert published(world, ORDERS).ok
+    (world.root / "mesh.yaml").rename(world.root / "mesh.elsewhere")
+    found, _ = read(world)
+    looser = {path: text for path, text in found.files.items() if path != "policies/masks.yaml"}
+    sent, findings = project({**looser, "mesh.yaml": (world.root / "mesh.elsewhere").read_text()})
+    plan_step(world.node, sent, findings, principal=OWNER_SALES)
+    assert [rule.name for rule in world.node.homes["sales"].policies().masks] == ["no-mail"]
+    assert govern.wanted(world.node, world.node.homes["sales"], sent)["policies/masks.yaml"].startswith(
+        "- {name: no-mail"
+    )
+
+
+def test_the_beginning_of_an_id_finds_no_plan_of_another_domain(world: World) -> None:
+    plan = planned(world)
+    with pytest.raises(UnknownPlan):
+        publish(world.node, plan.short, principal=STRANGER)
+    with pytest.raises(NotPermitted):
+        publish(world.node, plan.id, principal=STRANGER)
+
+
 def test_an_unknown_plan_and_a_product_outside_it_are_told(world: World) -> None:
     with pytest.raises(UnknownPlan):
         publish(world.node, "beef", principal=OWNER_SALES)
@@ -293,6 +316,8 @@ def test_two_majors_are_served_side_by_side_and_the_owner_moves_the_default(worl
 def test_a_product_is_not_retired_while_grants_hold_unless_forced(world: World) -> None:
     published(world, ORDERS)
     access.grant(world.node, OWNER_SALES, ORDERS, to="person:stranger", until=LATER, why="to look")
+    with pytest.raises(NotPublished, match="no major 2"):
+        retire(world.node, ORDERS, principal=OWNER_SALES, major=2)
     with pytest.raises(StillGranted, match="person:stranger until 2027"):
         retire(world.node, ORDERS, principal=OWNER_SALES)
     done = retire(world.node, ORDERS, principal=OWNER_SALES, force=True)

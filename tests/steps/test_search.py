@@ -62,3 +62,17 @@ def test_a_new_publication_is_found_at_once(tmp_path: Path) -> None:
         edit(world, "sales/orders/orders.odps.yaml", "name: Orders", "name: Purchases")
         published(world, ORDERS, by=OWNER_SALES)
         assert found(world, "purch").hits[0].title == "Purchases"
+
+
+def test_a_hidden_column_is_found_neither_by_its_name_nor_by_what_it_means(tmp_path: Path) -> None:
+    texts = files() | {"policies/masks.yaml": "- {name: hide-mail, classification: restricted, mask: hide}\n"}
+    path = "sales/orders/orders.v1.odcs.yaml"
+    texts[path] = texts[path].replace(
+        "        description: C.\n        classification: restricted",
+        "        description: Mailbox.\n        classification: restricted",
+    )
+    with opened(tmp_path, texts, {"orders.csv": CSV}) as world:
+        published(world, ORDERS)
+        assert [hit.product for hit in found(world, "customer").hits] == [ORDERS]
+        assert not found(world, "mailbox").hits
+        assert not found(world, "email").hits

@@ -178,7 +178,7 @@ class Publisher:
                 cancelled=self.cancelled,
             )
             values = {line.id: line.value for line in tested.lines}
-        failed = [finding for value in values.values() for finding in findings_of(value)]
+        failed = [finding for value in values.values() for finding in findings_of(product, value)]
         if not values or not all(value["ok"] for value in values.values()):
             if not any(finding.severity is Severity.ERROR for finding in failed):
                 place = files.product.place
@@ -254,11 +254,11 @@ def told(home: Home, made: Publication) -> PublishedProduct:
         {f"{one.line.port}@{one.line.major}": one.version for one in made.lines},
         made.at.isoformat(),
         checks,
-        tuple(finding for value in values for finding in findings_of(value)),
+        tuple(finding for value in values for finding in findings_of(made.product, value)),
     )
 
 
-def findings_of(value: Mapping[str, Any]) -> list[Finding]:
+def findings_of(product: ProductId, value: Mapping[str, Any]) -> list[Finding]:
     """The failed checks of a report: an error where it stops a publication, else a warning."""
     found = []
     for result in wire.results([value]):
@@ -267,9 +267,10 @@ def findings_of(value: Mapping[str, Any]) -> list[Finding]:
         severity = Severity.WARNING if result["status"] == "warn" else Severity.ERROR
         at = result["place"]
         place = Place(at["file"], at["line"], at["column"], at["pointer"])
-        count = f" in {result['count']} of {result['rows']} rows" if result["count"] is not None else ""
-        message = f"{result['table']}: {result['name']}: expected {result['expected']}, found {result['found']}{count}"
-        found.append(Finding.at(place, RULE_FAILED, message, mend="hanse test shows it whole", severity=severity))
+        wanted = str(result["expected"]).rstrip(".")
+        message = f"{result['table']}: {result['name']}: expected {wanted}, found {result['found']}"
+        mend = f"hanse test {product} shows it whole"
+        found.append(Finding.at(place, RULE_FAILED, message, mend=mend, severity=severity))
     return found
 
 

@@ -71,6 +71,7 @@ def _read(one: Input, words: frozenset[str] | None) -> dict[str, Any]:
     masks = {view.rule for view in one.decision.columns.values() if isinstance(view, Masked)}
     return {
         "table": str(one.facts.id),
+        "called": ".".join(one.name),
         "version": one.facts.version,
         "snapshot": one.snapshot.snapshot_id,
         "scanned": sum(file.size for file in one.snapshot.files),

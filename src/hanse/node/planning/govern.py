@@ -30,14 +30,14 @@ def effective(home: Home) -> tuple[str, Mapping[str, str]]:
 def wanted(node: Node, home: Home, project: Project) -> dict[str, str]:
     """The documents that `project` would have govern the domain.
 
-    What is the federation's comes from the node's own folder where it has a mesh.yaml: a domain's owner publishes the
-    domain's documents, and cannot loosen what the federation demands by sending another mesh.yaml.
+    What is the federation's comes from the node's own folder where it has a mesh.yaml, else stays what is in effect,
+    and comes from `project` only before the first publication: a domain's owner publishes the domain's documents, and
+    cannot loosen what the federation demands by sending another mesh.yaml.
     """
     held = effective(home)[1]
     own = f"{home.domain}/"
-    files = _of_mesh(node, project)
-    if not files:
-        files = {path: said for path, said in held.items() if not path.startswith(own)}
+    federation = {path: said for path, said in held.items() if not path.startswith(own)}
+    files = _of_node(node) or federation or _of_project(project)
     domain = project.domains.get(home.domain)
     if domain is None:
         return files | {path: said for path, said in held.items() if path.startswith(own)}
@@ -45,13 +45,17 @@ def wanted(node: Node, home: Home, project: Project) -> dict[str, str]:
     return files | {f"{own}policies/{path}": said for path, said in domain.policies.items()}
 
 
-def _of_mesh(node: Node, project: Project) -> dict[str, str]:
+def _of_project(project: Project) -> dict[str, str]:
+    if project.mesh is None:
+        return {}
+    files = {"mesh.yaml": project.files[project.mesh.place.file]}
+    return files | {f"policies/{path}": said for path, said in project.policies.items()}
+
+
+def _of_node(node: Node) -> dict[str, str]:
     root = node.settings.project
     if not (root / "mesh.yaml").is_file():
-        if project.mesh is None:
-            return {}
-        files = {"mesh.yaml": project.files[project.mesh.place.file]}
-        return files | {f"policies/{path}": said for path, said in project.policies.items()}
+        return {}
     files = {"mesh.yaml": (root / "mesh.yaml").read_text(encoding="utf-8")}
     for path in _policy_files(root / "policies"):
         files[path.relative_to(root).as_posix()] = path.read_text(encoding="utf-8")

@@ -44,6 +44,10 @@ def default(node: Node, product: ProductId, major: int, *, principal: Principal)
         majors = sorted({one.line.major for one in now.lines})
         if major not in majors:
             raise NotPublished(f"{product} has no major {major}", mend=f"one of: {', '.join(map(str, majors))}")
+        if major == now.default_major:
+            raise NotPublished(
+                f"the unpinned address of {product} means major {major} already", mend=f"hanse show {product}"
+            )
         readers = unpinned(node, home, product)
         return replace(now, kind="default", default_major=major, key=f"default-{now.sequence}-{major}")
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.errors import Finding, HanseError, Kind, Severity, code, rejects
 from hanse.governance.catalog import catalog_rows
-from hanse.governance.decision import Action, Principal, Request
+from hanse.governance.decide import decide
+from hanse.governance.decision import Action, Hidden, Principal, Request
 from hanse.governance.grants import is_live
 from hanse.governance.policies import DEFAULT_CLASSIFICATIONS, Policies
 from hanse.names import ProductId, TableId, is_name, nearest
@@ -149,7 +150,7 @@ class _Made:
         """The plan of one product."""
         node, files = self.node, self.project.products.get(product)
         home = node.homes[product.domain]
-        told_of = self.may_know(product)
+        told_of = self._sees_whole(product)
         known = home.store.products().get(product) if told_of else None
         published = home.published().get(product) if told_of else None
         base = known.current or 0 if known else 0
@@ -188,6 +189,19 @@ class _Made:
     def may_know(self, product: ProductId) -> bool:
         """Whether its maker may know what is published of a product: a plan tells no more than a search would."""
         return product in self._visible or self._publishes(self.node.homes[product.domain])
+
+    def _sees_whole(self, product: ProductId) -> bool:
+        """Whether what is published may be compared for its maker: no column of it is hidden from them."""
+        home = self.node.homes[product.domain]
+        if self._publishes(home):
+            return True
+        ask = Request(self.principal, self.node.clock())
+        views = (
+            view
+            for facts in home.facts(product)
+            for view in decide(ask, facts, home.grants(product), home.policies()).columns.values()
+        )
+        return self.may_know(product) and not any(isinstance(view, Hidden) for view in views)
 
     def _publishes(self, home: Home) -> bool:
         if home.domain not in self._mine:

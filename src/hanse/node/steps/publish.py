@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hanse.errors import Finding, HanseError, Kind, RejectedError, code, rejects
 from hanse.governance.decision import Action, Principal
+from hanse.governance.identity import SCOPES
 from hanse.names import ProductId, nearest
 from hanse.node import publishing
 from hanse.node.events import Event
 from hanse.node.home.values import Publication
 from hanse.node.outbox import deliver
-from hanse.node.permission import require
+from hanse.node.permission import allowed, require
 from hanse.node.planning import govern, value
 from hanse.node.planning.compare import texts
 from hanse.node.planning.value import Plan, PolicyChange
@@ -24,6 +25,8 @@ from hanse.node.runs import RunCancelled
 from hanse.node.steps.plan import compared
 from hanse.spec.model import Project
 from hanse.spec.order import build_edges
+
+_WHOLE_ID = 64  # characters of a plan's id
 
 if TYPE_CHECKING:
     from hanse.node.home.home import Home
@@ -113,7 +116,7 @@ def publish(
     blocks, so call it from a thread of its own.
     """
     cancelled = cancelled or threading.Event()
-    id, body, project, findings = _kept(node, plan_id)
+    id, body, project, findings = _kept(node, plan_id, principal)
     chosen = _chosen(body, only)
     homes = [node.homes[domain] for domain in sorted({product.domain for product in chosen} or _domains(body))]
     for home in homes:
@@ -135,14 +138,20 @@ def publish(
     return PublishReport(id, tuple(report), tuple(sorted(_domains(body) & mine)))
 
 
-def _kept(node: Node, plan_id: str) -> tuple[str, Mapping[str, Any], Project, list[Finding]]:
-    """The plan's whole id, its body, and the project read from the files that were kept with it."""
+def _kept(node: Node, plan_id: str, principal: Principal) -> tuple[str, Mapping[str, Any], Project, list[Finding]]:
+    """The plan's whole id, its body, and the project read from the files that were kept with it.
+
+    The beginning of an id finds plans of those domains only in which `principal` may publish.
+    """
     from hanse.spec.project import project
 
     found = {}
     for home in node.homes.values():
         held = home.store.plan(plan_id) if plan_id else None
-        if held is not None:
+        if held is not None and (
+            len(plan_id) == _WHOLE_ID
+            or allowed(node, home, replace(principal, scopes=frozenset(SCOPES)), Action.PUBLISH)[0]
+        ):
             found[held[1]["hash"]] = (held[1], home, held[0])
     if len(found) != 1:
         told = "no plan" if not found else "more than one plan"

@@ -64,14 +64,15 @@ def retire(
 
     def ended(home: Home, now: Publication) -> Publication:
         nonlocal held
+        majors = sorted({one.line.major for one in now.lines})
+        if major is not None and major not in majors:
+            raise NotPublished(f"{product} has no major {major}", mend=f"one of: {', '.join(map(str, majors))}")
         held = holders(node, home, product)
         if held and not force:
             raise StillGranted(f"{product} is granted to {'; '.join(held[:5])}", mend="revoke the grants, or --force")
         rest = tuple(one for one in now.lines if one.line.major != major)
         if major is None or not rest:
             return replace(now, kind="retire", status="retired", key=f"retire-{now.sequence}")
-        if len(rest) == len(now.lines):
-            raise NotPublished(f"{product} has no major {major}", mend=f"hanse show {product}")
         left = min(one.line.major for one in rest) if now.default_major == major else now.default_major
         main = {number: table for number, table in now.main.items() if number != major}
         key = f"retire-{now.sequence}-{major}"

@@ -64,7 +64,7 @@ class _Entry:
     hit: Hit
     title: str
     id: str
-    columns: tuple[tuple[str, str], ...]  # lowered, as written
+    columns: tuple[tuple[str, str, str], ...]  # lowered, as written, lowered description
     tags: frozenset[str]
     text: str
     words: frozenset[str]
@@ -104,7 +104,7 @@ def _found(node: Node, request: Request, entries: Iterable[_Entry], asked: Seque
         ranks = [_rank(entry, word) for word in asked]
         if None in ranks:
             continue
-        columns = tuple(written for lowered, written in entry.columns if any(word in lowered for word in asked))
+        columns = tuple(written for lowered, written, _ in entry.columns if any(word in lowered for word in asked))
         hit = entry.hit
         hits.append(
             Hit(
@@ -140,18 +140,19 @@ def _rank(entry: _Entry, word: str) -> int | None:
         return 0
     if word in entry.id:
         return 1 if word in entry.id.split("/") else 2
-    if any(word in column for column, _ in entry.columns):
+    if any(word in column for column, _, _ in entry.columns):
         return 3
     if any(word in tag for tag in entry.tags):
         return 4
-    return 5 if word in entry.title or word in entry.text else None
+    described = any(word in description for _, _, description in entry.columns)
+    return 5 if described or word in entry.title or word in entry.text else None
 
 
 def _near(node: Node, request: Request, entries: Iterable[_Entry], asked: Sequence[str]) -> tuple[str, ...]:
     known: set[str] = set()
     for entry in entries:
         hidden = {name.lower() for name in _hidden(node, request, entry.hit.product)}
-        known |= entry.words | {column for column, _ in entry.columns if column not in hidden}
+        known |= entry.words | {column for column, _, _ in entry.columns if column not in hidden}
     return tuple(dict.fromkeys(name for word in asked for name in nearest(word, known, 2)))[:3]
 
 
@@ -169,7 +170,7 @@ def _entry(id: ProductId, published: Published) -> _Entry:
     purpose = _said(described.description.get("purpose")) if described.description else ""
     columns = tuple(
         dict.fromkeys(
-            (column.name.lower(), column.name)
+            (column.name.lower(), column.name, column.description.lower())
             for line in published.lines.values()
             for table in line.contract.tables
             for column in table.columns
@@ -181,7 +182,6 @@ def _entry(id: ProductId, published: Published) -> _Entry:
         *(_said(value) for value in described.description.values()),
         *(table.description for table in tables),
         *(table.name for table in tables),
-        *(column.description for table in tables for column in table.columns),
         published.domain_team,
     ]
     hit = Hit(
