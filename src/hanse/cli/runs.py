@@ -24,7 +24,7 @@ def command(ctx: click.Context, id: str | None, limit: int) -> None:
             return
         rows = [(r["id"], r["verb"], r["by"], r["state"], render.ago(r["started_at"])) for r in told["runs"]]
         if not rows:
-            render.talk("Nothing ran here yet. Next: hanse plan")
+            render.talk("Nothing of yours ran since the node started. Next: hanse plan")
             return
         heads = ("run", "verb", "by", "state", "started")
         click.echo(
@@ -38,3 +38,8 @@ def command(ctx: click.Context, id: str | None, limit: int) -> None:
     for event in told["events"]:
         click.echo(f"  {event['at'][11:19]}  {event['kind']:<18} {printable(event['text'])}")
     click.echo(f"{told['verb']} {told['state']}")
+    if problem := told.get("problem"):
+        where = f"{problem['where']}  " if problem.get("where") else ""
+        click.echo(printable(f"{problem['code']}  {where}{problem.get('detail', '')}"))
+        if mend := problem.get("mend"):
+            click.echo(f"\nmend: {printable(str(mend))}")

@@ -75,6 +75,11 @@ def _show(told: dict[str, Any]) -> None:
             render.talk(f"  ~ {', '.join(masked)}: shaped by policy")
     for level in told.get("service_levels", ()):
         click.echo(f"  promise  {printable(level['property'])} {level['value']} {level['unit'] or ''}".rstrip())
+    older = [one for one in told.get("publications", ()) if one["sequence"] != told["sequence"]]
+    if older:
+        click.echo("\nbefore")
+    for one in older:
+        click.echo(f"  publication {one['sequence']:<5} version {one['version']:<10} {render.ago(one['at'])}")
     if told.get("inputs"):
         click.echo(f"\nmade from  {', '.join(told['inputs'])}")
     if told["tables"] and told["tables"][0]["decision"]["allowed"]:

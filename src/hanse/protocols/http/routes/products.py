@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from hanse.governance.decide import decide
 from hanse.governance.decision import Clear, Decision, Hidden, TableFacts
 from hanse.governance.decision import Request as Ask
 from hanse.governance.sql_masks import view_words
-from hanse.names import PortLine, ProductId
+from hanse.names import PortLine, ProductId, nearest
 from hanse.node.home.home import Home
 from hanse.node.home.values import Published
 from hanse.node.names import address_of
@@ -29,6 +29,8 @@ from hanse.spec.model import Column, Contract
 
 JSON, ODPS, ODCS = "application/json", "application/vnd.bitol.odps+yaml", "application/vnd.bitol.odcs+yaml"
 
+_PUBLICATIONS = 10  # of a product that are told
+
 
 class UnknownProduct(HanseError):
     kind = Kind.NOT_FOUND
@@ -40,8 +42,10 @@ class UnknownProduct(HanseError):
         "hanse search lists the products that you may discover.",
     )
 
-    def __init__(self, product: ProductId) -> None:
-        super().__init__(f"there is no product {product}", mend="hanse search lists them")
+    def __init__(self, product: ProductId, known: Iterable[ProductId] = ()) -> None:
+        near = nearest(str(product), sorted(map(str, known)))
+        mend = f"did you mean {' or '.join(near)}?" if near else "hanse search lists them"
+        super().__init__(f"there is no product {product}", mend=mend)
 
 
 def document(value: Any, status: int = 200) -> Response:
@@ -111,6 +115,10 @@ async def lineage(call: Call) -> Response:
     return document(await call.work(lineage_of, call.node, call.ask(), seen))
 
 
+def _discoverable(node: Node, ask: Ask) -> set[ProductId]:
+    return {facts.product for _, facts in node.names.visible(ask)}
+
+
 class Seen:
     """A product as one request may see it: its tables with their decisions."""
 
@@ -125,12 +133,12 @@ class Seen:
         """The product; raise `UnknownProduct` when there is none, or none that may be known of."""
         home = node.find(id.domain)
         if home is None or id not in home.published():
-            raise UnknownProduct(id)
+            raise UnknownProduct(id, _discoverable(node, ask))
         grants, policies = home.grants(id), home.policies()
         decided = {facts: decide(ask, facts, grants, policies) for facts in home.facts(id)}
         known = {f: d for f, d in decided.items() if d.discoverable or d.allowed}
         if not known:
-            raise UnknownProduct(id)
+            raise UnknownProduct(id, _discoverable(node, ask))
         return cls(home, id, known)
 
     def contract(self, major: int, port: str | None) -> tuple[PortLine, Contract]:
@@ -171,6 +179,7 @@ class Seen:
             "owner": self.publication.domain_team,
             "purpose": described.description.get("purpose") if described.description else None,
             "sequence": self.publication.sequence,
+            "publications": self._publications(major),
             "published_at": self.publication.at.isoformat(),
             "inputs": sorted(port.contract_id for port in described.inputs if port.contract_id),
             "service_levels": [
@@ -179,6 +188,15 @@ class Seen:
             ],
             "tables": tables,
         }
+
+    def _publications(self, major: int) -> list[dict[str, Any]]:
+        """The latest publications that hold the major, newest first."""
+        made = []
+        for one in reversed(self.home.store.publications(self.id)):
+            version = next((record.version for record in one.lines if record.line.major == major), None)
+            if version is not None:
+                made.append({"sequence": one.sequence, "kind": one.kind, "version": version, "at": one.at.isoformat()})
+        return made[:_PUBLICATIONS]
 
     def _table(self, facts: TableFacts, decision: Decision) -> dict[str, Any]:
         table, rows = next(
