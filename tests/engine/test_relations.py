@@ -361,9 +361,18 @@ def test_a_large_table_is_streamed_on_its_first_read_and_copied_behind_it(tmp_pa
         ("SELECT id FROM hr.people WHERE email = 'x'", ["id", "email"], []),
         ("SELECT id FROM hr.people WHERE team = 1", ["id", "team"], []),
         ("SELECT id FROM hr.people WHERE id > 1 OR id < 0", ["id"], []),
-        ("SELECT a.id FROM hr.people a JOIN hr.people b USING (id) WHERE a.id = 1", None, []),
-        ("SELECT id FROM (SELECT id FROM hr.people) WHERE id = 1", None, []),
-        ("SELECT id FROM hr.people LEFT JOIN range(3) r ON true WHERE id = 1", None, []),
+        ("SELECT a.id FROM hr.people a JOIN hr.people b USING (id) WHERE a.id = 1", ["id"], []),
+        ("SELECT id FROM (SELECT id FROM hr.people) WHERE id = 1", ["id"], []),
+        ("SELECT id FROM hr.people LEFT JOIN range(3) r ON true WHERE id = 1", ["id"], []),
+        ("WITH w AS (SELECT p.id AS x FROM hr.people p) SELECT x FROM w", ["id"], []),
+        ("SELECT 1 WHERE 1 IN (SELECT p.id FROM hr.people p)", ["id"], []),
+        ("SELECT x.id FROM (SELECT p AS x FROM hr.people p)", None, []),
+        ("SELECT 1 WHERE EXISTS (SELECT * FROM hr.people WHERE id = 1)", ["id"], []),
+        ("SELECT 1 WHERE EXISTS (SELECT * FROM (SELECT * FROM hr.people))", None, []),
+        ("SELECT 1 WHERE EXISTS (SELECT * EXCLUDE (id) FROM hr.people)", None, []),
+        ("SELECT 1 WHERE EXISTS (SELECT DISTINCT * FROM hr.people OFFSET 3)", None, []),
+        ("SELECT 1 WHERE EXISTS (SELECT * FROM hr.people GROUP BY ALL HAVING count(*) > 1)", None, []),
+        ("SELECT 1 WHERE EXISTS (SELECT * FROM hr.people INTERSECT SELECT * FROM hr.people)", None, []),
     ],
 )
 def test_the_reader_is_asked_for_no_more_than_the_statement_needs(
@@ -373,6 +382,33 @@ def test_the_reader_is_asked_for_no_more_than_the_statement_needs(
     wanted, comparisons = needed(check(sql), inner)
     assert wanted == columns
     assert [comparison.column for comparison in comparisons] == early
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM hr.people p WHERE EXISTS (SELECT * FROM hr.people q WHERE q.id = p.id + 1) ORDER BY id",
+        "WITH w AS (SELECT email AS e FROM hr.people) SELECT e, count(*) AS n FROM w GROUP BY e ORDER BY e",
+        "SELECT (SELECT max(b.id) FROM hr.people b WHERE b.email = a.email) AS m FROM hr.people a ORDER BY m",
+        "SELECT count(*) AS n FROM hr.people WHERE EXISTS (SELECT DISTINCT * FROM hr.people OFFSET 3)",
+    ],
+)
+def test_a_first_read_answers_like_a_copy_at_any_depth(tmp_path: Path, sql: str) -> None:
+    inner = under(tmp_path, {("email",): Masked(HashMask(), "r")}, [RowRule("r", "id <> 3")])
+
+    async def test(engine: Engine) -> None:
+        gated = await engine.gate(sql)
+        answers = []
+        for kind in ("reader", "copy"):
+            while True:
+                answer = await engine.run(gated, [inner])
+                answers.append((await answer.table()).to_pylist())
+                if answer.relations == {"hr.people": kind}:
+                    break
+                await asyncio.sleep(0.05)
+        assert all(answer == answers[0] for answer in answers)
+
+    asked(test, replace(SETTINGS, copy_at_once_bytes=0))
 
 
 def test_a_literal_that_is_no_date_raises_in_the_worker_only(tmp_path: Path) -> None:

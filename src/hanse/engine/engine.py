@@ -111,9 +111,7 @@ class Engine:
                 if attempt == 2 or not gone:
                     raise
             finally:
-                for relation in relations:
-                    if relation.stream:
-                        Path(relation.stream).unlink(missing_ok=True)
+                self._relations.ended(relations)
         raise AssertionError("unreachable")
 
     async def _run(
@@ -336,6 +334,7 @@ def _gated(said: dict[str, Any]) -> Gated:
         parameters=frozenset(said["parameters"]),
         identifiers=None if said["identifiers"] is None else frozenset(said["identifiers"]),
         columns=tuple((tuple(names), offset) for names, offset in said["columns"]),
+        named=tuple(Scan(tuple(found["called"]), found["alias"]) for found in said["named"]),
         scans=tuple(Scan(tuple(found["called"]), found["alias"]) for found in said["scans"]),
         show=said["show"],
         text=said["text"],

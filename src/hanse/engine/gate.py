@@ -36,6 +36,7 @@ class Gated:
     parameters: frozenset[str] = frozenset()  # "1", "2" … or names
     identifiers: frozenset[str] | None = frozenset()  # lowered words that may be columns; None = any column
     columns: tuple[tuple[tuple[str, ...], int | None], ...] = ()  # column references with their byte offsets
+    named: tuple[Scan, ...] = ()  # every table at any depth, with each alias
     scans: tuple[Scan, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     show: str = ""  # show: tables, domains …
@@ -202,6 +203,7 @@ def _judge(sql: str, statement: Mapping[str, Any]) -> Gated:
         parameters=parameters,
         identifiers=None if walk.any_column else frozenset(walk.identifiers),
         columns=tuple(walk.columns),
+        named=tuple(Scan(*one) for one in sorted(walk.named)),
         scans=scans,
         comparisons=comparisons,
         text=sql,

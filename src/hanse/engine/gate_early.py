@@ -22,7 +22,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A table of a plain inner join at the top of the statement: where its conjuncts may be evaluated early."""
+    """A table of a statement under one of its aliases."""
 
     called: tuple[str, ...]
     alias: str

@@ -12,6 +12,9 @@ from hanse.engine.errors import NotAllowed, place_in
 from hanse.engine.gate_early import lowered
 from hanse.names import nearest
 
+_STAR_PARTS = (
+    "relation_name", "exclude_list", "replace_list", "columns", "expr", "qualified_exclude_list", "rename_list",
+)  # fmt: skip
 NOWHERE = 2**64 - 1  # the parser's offset of what has no place
 
 
@@ -40,6 +43,7 @@ class Walk:
         self.any_column = False
         self.travels = 0
         self.scanned: dict[tuple[str, ...], int] = {}
+        self.named: set[tuple[tuple[str, ...], str]] = set()  # each table, as called, with each of its aliases
 
     def refuse(self, what: str, node: Mapping[str, Any], mend: str = "") -> NotAllowed:
         location = node.get("query_location")
@@ -108,6 +112,8 @@ class Walk:
                 self.identifiers.update(lowered(name) for name in names)
             case "STAR":
                 self.any_column = True
+            case "SUBQUERY" if node.get("subquery_type") == "EXISTS":
+                node = {**node, "subquery": _starless(node["subquery"])}
             case "CONSTANT":
                 return
         self.children(node, scope)
@@ -169,7 +175,9 @@ class Walk:
             node["catalog_name"], node["schema_name"], node["table_name"] = called
             node["at_clause"] = None
         self.scanned[called] = self.scanned.get(called, 0) + 1
-        self.identifiers.add(lowered(node["alias"] or parts[-1]))
+        alias = lowered(node["alias"] or parts[-1])
+        self.identifiers.add(alias)
+        self.named.add((called, alias))
         reference = Reference(parts, version, timestamp, called)
         if reference not in self.references:
             self.references.append(reference)
@@ -193,6 +201,19 @@ class Walk:
             node,
             "AT (VERSION => 41), a publication's number, or AT (TIMESTAMP => '2026-11-25 12:00:00+00')",
         )
+
+
+def _starless(subquery: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What stands in EXISTS (SELECT * …), without its star: whether there is a row needs no column of it."""
+    inner = subquery["node"]
+    if inner.get("modifiers") or inner.get("aggregate_handling") != "STANDARD_HANDLING":
+        return subquery  # DISTINCT … OFFSET and GROUP BY ALL … HAVING count by every column
+    match inner.get("type"), inner.get("select_list"):
+        case "SELECT_NODE", [{"class": "STAR", "type": "STAR", **rest}] if not any(
+            rest.get(part) for part in _STAR_PARTS
+        ):
+            return {**subquery, "node": {**inner, "select_list": []}}
+    return subquery
 
 
 def _word(kind: Any) -> str:

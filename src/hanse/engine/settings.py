@@ -35,7 +35,7 @@ class EngineSettings:
     kept_seconds: float = 60.0  # or so long without one
     waiting: int = 256  # questions that may wait for a worker
     copy_bytes: int = 4 * GIB  # budget of governed copies, in one home
-    copy_at_once_bytes: int = 64 * MIB  # a larger table is streamed by the trusted reader on its first read
+    copy_at_once_bytes: int = 8 * MIB  # a larger table is streamed by the trusted reader on its first read
     reader_memory_bytes: int = GIB
     reader_seconds: float = 300.0
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from hanse.engine.errors import TooLarge
 from hanse.engine.gate import Comparison, Gated
-from hanse.engine.relations.copies import Copies
+from hanse.engine.relations.copies import HANDED, Copies
 from hanse.engine.relations.inputs import Input, SourceInput
 from hanse.engine.relations.policy import early, identity, is_clear, policy_select, visible
 from hanse.engine.settings import EngineSettings
@@ -31,6 +31,7 @@ class Relation:
     key: tuple[Any, ...]
     stream: str | None = None
     copy: Path | None = None
+    behind: tuple[Input, Path] | None = None  # the copy to make when the question has ended
 
     def as_request(self) -> dict[str, Any]:
         return {"called": list(self.called), "sql": self.sql, "stream": self.stream}
@@ -115,6 +116,8 @@ class Relations:
     async def _streamed(self, gated: Gated, given: Input, copy: Path) -> Relation | None:
         """The first read of a large table: only what the statement needs, while the copy is made behind it."""
         columns, comparisons = needed(gated, given)
+        if columns is None and not comparisons and self._plan(given).size > HANDED // 4:
+            return None  # all of it would be too much
         path = copy.parent / f".{secrets.token_hex(8)}.arrow"
         select = policy_select(given, columns, comparisons)
         try:
@@ -125,8 +128,16 @@ class Relations:
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        self._make_behind(given, copy)
-        return Relation(given.name, "reader", "", (), ("reader", given.name, str(path)), stream=str(path))
+        key = ("reader", given.name, str(path))
+        return Relation(given.name, "reader", "", (), key, stream=str(path), behind=(given, copy))
+
+    def ended(self, relations: Sequence[Relation]) -> None:
+        """Remove what was streamed for one question; only now make the copies, which would have slowed it down."""
+        for relation in relations:
+            if relation.stream:
+                Path(relation.stream).unlink(missing_ok=True)
+            if relation.behind:
+                self._make_behind(*relation.behind)
 
     def _make_behind(self, given: Input, copy: Path) -> None:
         async def make() -> Path:
@@ -150,7 +161,7 @@ def needed(gated: Gated, given: Input) -> tuple[list[str] | None, list[Compariso
     shown = visible(given)
     columns: list[str] | None = None
     if gated.identifiers is not None:
-        aliases = {given.name[-1], *(scan.alias for scan in gated.scans if scan.called == given.name)}
+        aliases = {given.name[-1], *(scan.alias for scan in gated.named if scan.called == given.name)}
         named = [column.name for column in shown if column.name.lower() in gated.identifiers]
         # `SELECT o FROM sales.orders o` is the whole row
         whole = any(names[-1].lower() in aliases for names, _ in gated.columns)
@@ -161,7 +172,7 @@ def needed(gated: Gated, given: Input) -> tuple[list[str] | None, list[Compariso
 
 def _other_alias(gated: Gated, given: Input) -> bool:
     """Whether the table may have an alias that the gate did not tell: then every column counts."""
-    return all(scan.called != given.name for scan in gated.scans)
+    return all(scan.called != given.name for scan in gated.named)
 
 
 def _own(gated: Gated, given: Input) -> list[Comparison]:

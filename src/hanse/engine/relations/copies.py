@@ -20,6 +20,8 @@ from hanse.engine.worker.frames import Closed, Frame
 from hanse.engine.worker.process import Zygote, ask
 from hanse.names import TableId
 
+HANDED = GIB // 2  # bytes of Arrow that the trusted reader hands over at most
+
 
 @dataclass(slots=True)
 class Copy:
@@ -108,7 +110,7 @@ class Copies:
             "files": list(select.files),
             "out": str(out),
             "as": form,
-            "most": GIB // 2,
+            "most": HANDED,
             "cpu_seconds": seconds * settings.threads,
         }
         async with self._readers:
@@ -127,7 +129,7 @@ class Copies:
         match said["class"]:
             case "OutOfMemoryException" | "MemoryError":
                 if form == "arrow":
-                    raise TooLarge(GIB // 2, "what the trusted reader hands over")
+                    raise TooLarge(HANDED, "what the trusted reader hands over")
                 raise MemoryLimit(settings.reader_memory_bytes)
             case "IOException" | "InvalidInputException" | "OSError" | "FileNotFoundError":
                 raise DataDamaged([str(given.facts.id)])
