@@ -61,6 +61,12 @@ def test_a_file_that_cannot_be_used_is_wrong_use(tmp_path: Path, words: tuple[st
     assert "mend: hanse query --help" in done.stderr
 
 
+def test_a_junit_file_that_cannot_be_written_stops_before_the_test(tmp_path: Path) -> None:
+    (tmp_path / "a.odcs.yaml").write_text("kind: DataContract\n")
+    done = hanse("test", "--contract", "a.odcs.yaml", "--junit", "absent/j.xml", cwd=tmp_path)
+    assert (done.returncode, "there is no folder absent" in done.stderr) == (2, True)
+
+
 def test_wrong_use_is_told_as_json_too() -> None:
     told = json.loads(hanse("query", "--nope", "--json").stdout)
     assert (told["schema"], told["code"], told["mend"]) == ("hanse.error/1", "cli.usage", "hanse query --node")

@@ -230,6 +230,17 @@ def test_the_beginning_of_an_id_finds_no_plan_of_another_domain(world: World) ->
         publish(world.node, plan.id, principal=STRANGER)
 
 
+def test_an_owner_publishes_a_plan_of_the_whole_mesh_that_changes_only_what_is_theirs(world: World) -> None:
+    published(world, ORDERS)
+    published(world, BASKETS, SCORES, by=OWNER_GROWTH)
+    edit(world, "sales/orders/orders.odps.yaml", "status: active", "status: active\ntenant: main")
+    report = published(world)
+    assert [(one.product, one.state) for one in report.products] == [(ORDERS, "published")]
+    edit(world, "growth/baskets/baskets.odps.yaml", "status: active", "status: active\ntenant: main")
+    with pytest.raises(NotPermitted, match="growth"):
+        published(world)
+
+
 def test_an_unknown_plan_and_a_product_outside_it_are_told(world: World) -> None:
     with pytest.raises(UnknownPlan):
         publish(world.node, "beef", principal=OWNER_SALES)

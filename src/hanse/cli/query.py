@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 import click
 
+from hanse.cli.files import must_take
 from hanse.cli.findings import printable
 from hanse.cli.state import state
 
@@ -69,8 +69,8 @@ def command(
         raise click.UsageError(f"{kind} is not for a terminal; add --out FILE.{kind}")
     if kind == "table" and out is not None:
         raise click.UsageError("a table is for the screen; name another format with --as")
-    if out is not None and not os.access(out.parent, os.W_OK):
-        raise click.UsageError(f"{out.parent} is no folder that can be written to")
+    if out is not None:
+        must_take(out)
     body: dict[str, Any] = {"sql": statement, "purpose": purpose, "limit": limit, "explain": explain, "staged": staged}
     client = connect(ctx)
     since = time.perf_counter()

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from hanse.cli.files import must_take
 from hanse.cli.report_lines import first, lines, summary
 from hanse.cli.state import state
 from hanse.errors import HanseError, Kind, code
@@ -74,6 +75,8 @@ def command(
         raise click.UsageError("--contract tests a file, not products of the project", ctx)
     if contract is None and (server or credentials):
         raise click.UsageError("--server and --credentials go with --contract", ctx)
+    if junit is not None:
+        must_take(junit)
     if contract is not None:
         reports = [_alone(contract, server, credentials, strict, only)]
     else:

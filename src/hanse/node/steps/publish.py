@@ -117,8 +117,9 @@ def publish(
     """
     cancelled = cancelled or threading.Event()
     id, body, project, findings = _kept(node, plan_id, principal)
-    chosen = _chosen(body, only)
-    homes = [node.homes[domain] for domain in sorted({product.domain for product in chosen} or _domains(body))]
+    chosen = _chosen(body, only) if only else _own(node, project, principal, body)
+    concerned = {product.domain for product in chosen}
+    homes = [node.homes[domain] for domain in sorted(concerned if only else concerned | _domains(body))]
     for home in homes:
         require(node, home, principal, Action.PUBLISH, project=project)
     with held(homes, cancelled) as ours:
@@ -177,6 +178,22 @@ def _chosen(body: Mapping[str, Any], only: Collection[ProductId]) -> list[Produc
                 f"{product} is not in the plan", mend=f"did you mean {near[0]}?" if near else "hanse plan shows what is"
             )
     return [product for product in planned if not only or product in only]
+
+
+def _own(node: Node, project: Project, principal: Principal, body: Mapping[str, Any]) -> list[ProductId]:
+    """The products of a whole plan, without those of others in which it changes nothing.
+
+    What is unchanged is built again where its sources moved, by those who may publish it; for all others the plan of
+    a whole mesh is about what it changes.
+    """
+    mine = {
+        domain: allowed(node, home, principal, Action.PUBLISH, project=project)[0]
+        for domain, home in node.homes.items()
+    }
+    states = {one["product"]: one["state"] for one in body["products"]}
+    whole = _chosen(body, ())
+    kept = [one for one in whole if mine[one.domain] or states[str(one)] != value.UNCHANGED]
+    return kept or whole  # of nothing one may publish: refused by name
 
 
 def _current(node: Node, id: str, body: Mapping[str, Any], project: Project, chosen: Collection[ProductId]) -> None:
