@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from hanse.engine.engine import Engine, Input
-from hanse.engine.errors import DataDamaged, PolicyFailed, UnknownColumn
+from hanse.engine.errors import DataDamaged, MemoryLimit, PolicyFailed, UnknownColumn
 from hanse.engine.gate import check
 from hanse.engine.relations.choose import needed
 from hanse.engine.relations.masks import masked
@@ -382,6 +382,30 @@ def test_the_reader_is_asked_for_no_more_than_the_statement_needs(
     wanted, comparisons = needed(check(sql), inner)
     assert wanted == columns
     assert [comparison.column for comparison in comparisons] == early
+
+
+def test_a_first_read_that_takes_too_much_memory_is_answered_from_the_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = under(tmp_path, {("email",): Masked(HashMask(), "r")})
+    sql = "SELECT count(*) AS n, max(id) AS m FROM hr.people"
+
+    async def test(engine: Engine) -> None:
+        honest, tries = engine._run, []
+
+        async def full(gated: Any, inputs: Any, relations: Any, **more: Any) -> Any:
+            tries.append([relation.kind for relation in relations])
+            if relations[0].stream:
+                raise MemoryLimit(1)
+            return await honest(gated, inputs, relations, **more)
+
+        monkeypatch.setattr(engine, "_run", full)
+        answer = await engine.run(await engine.gate(sql), [inner])
+        assert (await answer.table()).num_rows == 1
+        assert tries == [["reader"], ["copy"]]
+        assert not list(inner.copies.rglob("*.arrow"))
+
+    asked(test, replace(SETTINGS, copy_at_once_bytes=0))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 from hanse.engine import gate
 from hanse.engine.answer import Answer
-from hanse.engine.errors import DataDamaged, NotAllowed, ReaderTooSlow, TimeLimit, WorkerLost
+from hanse.engine.errors import DataDamaged, MemoryLimit, NotAllowed, ReaderTooSlow, TimeLimit, WorkerLost
 from hanse.engine.gate import Gated, Reference, Scan
 from hanse.engine.parameters import Parameters, fitting, packed
 from hanse.engine.refusals import told
@@ -101,8 +101,9 @@ class Engine:
         await self.start()
         limits = limits or self.settings.limits
         values = {name: packed(value) for name, value in fitting(gated.parameters, parameters).items()}
+        stream = True
         for attempt in (1, 2):
-            relations = await self._relations.of(gated, inputs)
+            relations = await self._relations.of(gated, inputs, stream=stream)
             try:
                 return await self._run(gated, inputs, relations, values=values, limits=limits, caller=caller)
             except DataDamaged:
@@ -110,6 +111,11 @@ class Engine:
                 gone = [r.copy for r in relations if r.copy is not None and not r.copy.exists()]
                 if attempt == 2 or not gone:
                     raise
+            except MemoryLimit:
+                # what the trusted reader handed over takes of the worker's memory, a copy does not
+                if attempt == 2 or not any(r.stream for r in relations):
+                    raise
+                stream = False
             finally:
                 self._relations.ended(relations)
         raise AssertionError("unreachable")
@@ -127,6 +133,8 @@ class Engine:
         key = tuple(relation.key for relation in relations)
         process = await self._pool.acquire(key, caller)
         stream = _Stream(self._pool, process, caller, limits, lambda said: self._told(said, gated, inputs, limits))
+        # what was streamed for one question is of no use to the next, and its memory is
+        stream.keeps = not any(relation.stream for relation in relations)
         try:
             seconds = limits.wall_seconds * self.settings.threads + 2
             request = b""
@@ -251,6 +259,7 @@ class _Stream:
         self._left = limits.wall_seconds
         self._stall: asyncio.TimerHandle | None = None
         self._stalled = False
+        self.keeps = True  # the worker, after the end
         self.ended = False
         self.facts: dict[str, Any] = {}
 
@@ -293,7 +302,7 @@ class _Stream:
                 return body
             case Frame.END:
                 self.facts.update(json.loads(body))
-                self._end(reuse=True)
+                self._end(reuse=self.keeps)
                 return None
         self.stop()
         said = json.loads(body) if kind is Frame.ERROR else {"class": ""}

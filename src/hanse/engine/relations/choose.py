@@ -66,10 +66,13 @@ class Relations:
     _plans: dict[int, _Plan] = field(default_factory=dict)
     _behind: set[asyncio.Task[Path]] = field(default_factory=set)
 
-    async def of(self, gated: Gated, inputs: Sequence[Input | SourceInput]) -> list[Relation]:
-        """One relation for each input, in order; raises when a policy or a file fails."""
+    async def of(self, gated: Gated, inputs: Sequence[Input | SourceInput], *, stream: bool = True) -> list[Relation]:
+        """One relation for each input, in order, without `stream` none of the trusted reader's.
+
+        Raises when a policy or a file fails.
+        """
         return [
-            self._source(given) if isinstance(given, SourceInput) else await self._table(gated, given)
+            self._source(given) if isinstance(given, SourceInput) else await self._table(gated, given, stream=stream)
             for given in inputs
         ]
 
@@ -99,13 +102,13 @@ class Relations:
             return _Plan(given, Relation(given.name, "clear", sql, files, key), None)
         return _Plan(given, None, Copies.path(given), sum(file.size for file in given.snapshot.files))
 
-    async def _table(self, gated: Gated, given: Input) -> Relation:
+    async def _table(self, gated: Gated, given: Input, *, stream: bool) -> Relation:
         plan = self._plan(given)
         if plan.clear is not None:
             return plan.clear
         assert plan.copy is not None
         path = self.copies.find(plan.copy)
-        if path is None and plan.size > self.settings.copy_at_once_bytes:
+        if path is None and stream and plan.size > self.settings.copy_at_once_bytes:
             relation = await self._streamed(gated, given, plan.copy)
             if relation is not None:
                 return relation
