@@ -17,7 +17,7 @@ from hanse.cli import failures
 from hanse.cli.main import VERBS, main
 from hanse.cli.state import State
 from hanse.client import ClientError
-from hanse.errors import Finding, HanseError, Kind, RejectedError
+from hanse.errors import Finding, HanseError, Kind, RejectedError, Severity
 
 HANSE = Path(sys.executable).with_name("hanse")
 ALL = [verb for group in VERBS.values() for verb in group]
@@ -129,6 +129,14 @@ def test_findings_are_told_all_at_once_and_exit_with_one(monkeypatch: pytest.Mon
     assert done.exit_code == failures.FINDINGS
     assert "a.yaml:3:1" in done.stderr
     assert "b.yaml:1:1" in done.stderr
+
+
+def test_findings_that_a_node_sent_are_told_like_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = Finding("a.yaml", 3, 1, "contract.x", "first", severity=Severity.WARNING)
+    sent = json.loads(json.dumps(RejectedError("plan", [finding]).as_problem(), default=str))
+    done = _told(ClientError({"kind": "invalid", **sent}), monkeypatch)
+    assert done.exit_code == failures.FINDINGS
+    assert "contract.x (warning) a.yaml:3:1  first" in done.stderr
 
 
 def test_json_tells_an_error_as_one_document(monkeypatch: pytest.MonkeyPatch) -> None:

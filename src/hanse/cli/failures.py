@@ -64,10 +64,10 @@ def _problem(problem: dict[str, Any], flags: State) -> int:
     findings = problem.get("findings")
     if findings and not flags.json:
         from hanse.cli.findings import line
-        from hanse.errors import Finding
+        from hanse.errors import Finding, Severity
 
         for finding in findings:
-            click.echo(line(Finding(**finding)), err=True)
+            click.echo(line(Finding(**{**finding, "severity": Severity(finding["severity"])})), err=True)
         click.echo("", err=True)
     where = f"{problem['where']}  " if problem.get("where") else ""
     click.echo(printable(f"{slug}  {where}{problem.get('detail', '')}"), err=True)
