@@ -80,6 +80,14 @@ def _again(hanse: Run, project: Path) -> None:
     assert "nothing to publish" in hanse("plan", "sales/orders").stderr
     plan = json.loads(hanse("plan", "sales/orders", "--json").stdout)
     assert plan["counts"]["unchanged"] == 1
+    assert f"new data alone: hanse publish {plan['id']}" in hanse("publish", "--only", "sales/orders").stderr
+    same = json.loads(hanse("publish", "--only", "sales/orders", "--yes", "--json").stdout)["products"][0]
+    assert (same["state"], same["sequence"]) == ("unchanged", 1)
+    (project / "data/orders.csv").write_text(CSV.replace("10.50", "10.75"))
+    new = json.loads(hanse("publish", "--only", "sales/orders", "--yes", "--json").stdout)["products"][0]
+    assert (new["state"], new["sequence"]) == ("published", 2), "a refresh is a publication under the same version"
+    (project / "data/orders.csv").write_text(CSV)
+    hanse("publish", "--only", "sales/orders", "--yes")
     assert hanse("publish", "0123456789ab", status=2)
     assert "nobody has granted" not in hanse("status").stdout
 

@@ -88,7 +88,10 @@ def next_of(plan: dict[str, Any]) -> str:
     """The command that goes on from here."""
     ready = [one["product"] for one in plan["products"] if one["kind"] in ("new", "changed", "retire")]
     if not plan["changes"]:
-        return "mend what blocks, and hanse plan again" if blocked(plan) else "nothing to publish"
+        if blocked(plan):
+            return "mend what blocks, and hanse plan again"
+        refresh = f"; new data alone: hanse publish {plan['id']}" if plan["counts"].get("unchanged") else ""
+        return f"nothing to publish{refresh}"
     if not blocked(plan):
         return f"hanse publish {plan['id']}"
     if not ready:

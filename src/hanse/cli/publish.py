@@ -39,7 +39,8 @@ def command(ctx: click.Context, plan: str | None, yes: bool, only: tuple[str, ..
             "/plan", {"files": bundle(ctx), "products": chosen or None, "allow_breaking": breaks or None}
         )
         render.talk(text_of(made))
-        if not made["changes"] or (blocked(made) and not chosen):
+        refresh = yes and made["counts"].get("unchanged")  # new data under the same version
+        if not (made["changes"] or refresh) or (blocked(made) and not chosen):
             render.talk(f"Next: {next_of(made)}")
             return FINDINGS if blocked(made) else 0
         plan = str(made["id"])
@@ -76,7 +77,8 @@ def _show(report: dict[str, Any]) -> None:
         passed = counted(checks) if checks else ""
         told = "   ".join(filter(None, (one["state"], number, passed)))
         click.echo(f"  {word:<5} {one['product']:<{width}}  {told}")
-        for finding in [*filter(None, [one.get("finding")]), *one.get("findings", ())]:
+        about = [*filter(None, [one.get("finding")]), *one.get("findings", ())]
+        for finding in [each for at, each in enumerate(about) if each not in about[:at]]:
             said = Finding(**{**finding, "severity": Severity(finding["severity"])})
             click.echo(f"        {line(said)}")
     for domain in report.get("policies", ()):
