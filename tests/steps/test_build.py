@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -175,6 +176,21 @@ def test_a_value_that_does_not_fit_names_table_column_row_and_count(world: World
     assert finding.file == "sales/orders/build.yaml"
     assert report.tables[1].finding.code == "build.input-failed"
     assert not list((world.root / ".hanse").rglob("*.parquet"))
+
+
+def test_a_build_that_stops_before_it_read_leaves_no_worker_waiting(world: World) -> None:
+    many = (
+        "SELECT {} AS id, 'c' AS customer, 'e' AS email, CAST(1 AS DECIMAL(10,2)) AS amount\n"
+        "FROM raw, unnest(range(400000)) t(n)\n"
+    )
+    world.write("sales/orders/orders.sql", many.format("'text'"))
+    for _ in range(3):  # as many as there are workers, and more
+        (failed,) = build(world, "sales/orders").tables
+        assert failed.finding.code == "build.type-does-not-fit"
+    world.write("sales/orders/orders.sql", many.format("n"))
+    since = time.monotonic()
+    assert states(build(world, "sales/orders")) == {"orders": "built"}
+    assert time.monotonic() - since < 20
 
 
 def test_a_transform_that_fails_names_its_own_line(world: World) -> None:

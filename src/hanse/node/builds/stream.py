@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,10 +35,11 @@ class BuildCancelled(HanseError):
         super().__init__("the build was cancelled; nothing of it is left", mend="run it again when you want it")
 
 
+@contextmanager
 def read(
     engine: Engine, gated: Gated, inputs: Sequence[Input | SourceInput], limits: Limits, caller: str, cancelled: Event
-) -> Any:
-    """The answer to `gated` as a `pyarrow.RecordBatchReader`; the worker ends when the reader does or on cancel."""
+) -> Iterator[Any]:
+    """The answer to `gated` as a `pyarrow.RecordBatchReader`; its worker is free again at the end, read or not."""
     import pyarrow as pa
 
     loop = engine.loop
@@ -50,13 +52,13 @@ def read(
         return await anext(batches, None)
 
     def each() -> Iterator[Any]:
-        try:
-            while (batch := _wait(following(), loop, cancelled)) is not None:
-                yield batch
-        finally:
-            asyncio.run_coroutine_threadsafe(answer.cancel(), loop).result()
+        while (batch := _wait(following(), loop, cancelled)) is not None:
+            yield batch
 
-    return pa.RecordBatchReader.from_batches(answer.schema, each())
+    try:
+        yield pa.RecordBatchReader.from_batches(answer.schema, each())
+    finally:
+        asyncio.run_coroutine_threadsafe(answer.cancel(), loop).result()
 
 
 def _wait(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop, cancelled: Event) -> T:

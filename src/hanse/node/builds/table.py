@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -116,8 +117,8 @@ class Builder:
             gated = self._gated(_at_or_after(gated.sql, task, since))
         used = [(one, gated.identifiers) for one in given if isinstance(one, Input)]
         try:
-            with recorded(self.node, task.table, used) as outcome:
-                snapshot = self._stage(task, self._read(gated, given, task), branch, mode, since)
+            with recorded(self.node, task.table, used) as outcome, ExitStack() as opened:
+                snapshot = self._stage(task, self._read(opened, gated, given, task), branch, mode, since)
                 outcome.rows = snapshot.rows
                 return snapshot
         except HanseError as error:
@@ -129,7 +130,8 @@ class Builder:
 
         task, transform = prepared.task, prepared.task.transform
         mode, since = self._mode(task)
-        opened: dict[str, Callable[[], pa.RecordBatchReader]] = {}
+        readers: dict[str, Callable[[], pa.RecordBatchReader]] = {}
+        opened = ExitStack()
         used: list[tuple[Input, frozenset[str] | None]] = []
         for name, columns in transform.inputs.items():
             address = transform.origins.get(name, name).lower().split(".")
@@ -139,7 +141,7 @@ class Builder:
             words = frozenset(column.lower() for column in columns) if columns else None
             self._refuse_governed(task, given, words)
             used += [(one, words) for one in given if isinstance(one, Input)]
-            opened[name] = partial(self._read, gated, given, task)
+            readers[name] = partial(self._read, opened, gated, given, task)
         limits = _limits(task)
         bounds = transforms.TransformLimits(
             wall_seconds=float(limits.get("wall_seconds", transforms.TransformLimits().wall_seconds)),
@@ -158,7 +160,8 @@ class Builder:
         try:
             with (
                 recorded(self.node, task.table, used) as outcome,
-                transforms.run(run, opened, bounds, cancelled=self.cancelled.is_set) as made,
+                opened,
+                transforms.run(run, readers, bounds, cancelled=self.cancelled.is_set) as made,
             ):
                 snapshot = self._stage(task, made, branch, mode, since)
                 outcome.rows = snapshot.rows
@@ -231,7 +234,10 @@ class Builder:
             given.append(found)
         return given
 
-    def _read(self, gated: Gated, given: list[Input | SourceInput], task: Task) -> pa.RecordBatchReader:
+    def _read(
+        self, opened: ExitStack, gated: Gated, given: list[Input | SourceInput], task: Task
+    ) -> pa.RecordBatchReader:
+        """A stream that ends with `opened` at the latest: a build that stops early leaves no worker waiting."""
         limits = _limits(task)
         bounds = Limits(
             wall_seconds=float(limits.get("wall_seconds", _BUILD_SECONDS)),
@@ -239,8 +245,10 @@ class Builder:
             stall_seconds=_STALL_SECONDS,
         )
         caller = f"product:{task.table.product}"
-        reader: pa.RecordBatchReader = read(self.node.engine, gated, given, bounds, caller, self.cancelled)
-        return reader
+        made: pa.RecordBatchReader = opened.enter_context(
+            read(self.node.engine, gated, given, bounds, caller, self.cancelled)
+        )
+        return made
 
     def _refuse_governed(self, task: Task, given: list[Input | SourceInput], used: frozenset[str] | None) -> None:
         accepted = task.files.build.accept_governed if task.files.build else frozenset()
