@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hanse.spec.document import Document, EditFailed, dump, edit, load, pointer
+from hanse.spec.document import Document, EditFailed, dump, edit, load
+from hanse.spec.pointer import pointer
 
 TEXT = """\
 # who we are

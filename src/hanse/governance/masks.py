@@ -30,6 +30,7 @@ from hanse.governance.decision import (
     Truncate,
 )
 from hanse.names import is_name, nearest
+from hanse.spec.pointer import pointer
 from hanse.spec.types import Scalar, Type
 
 BAD_MASK = code(
@@ -219,7 +220,7 @@ def _rule(entry: Any, classifications: Sequence[str], domain: str | None, place:
         if key not in known:
             close = nearest(str(key), known)
             mend = f"nearest: {', '.join(close)}" if close else f"one of: {', '.join(known)}"
-            raise _Fault(f"{key!r} is no word of a rule", f"/{_escape(str(key))}", mend)
+            raise _Fault(f"{key!r} is no word of a rule", pointer(str(key)), mend)
     name = entry.get("name")
     if not isinstance(name, str) or not name:
         raise _Fault("the rule has no name", mend="name: what people will read when it masks something")
@@ -296,10 +297,6 @@ _EXAMPLES = {
     "truncate": "mask: {truncate: year}, or month, day, or a number above 0",
     "bucket": "mask: {bucket: 10}",
 }
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def rule_for(

@@ -29,9 +29,10 @@ from hanse.errors import Finding, Kind, code, rejects
 from hanse.names import PortLine, is_name
 from hanse.spec.checks.identity import check_variables
 from hanse.spec.checks.report import Report
-from hanse.spec.document import Document, pointer
+from hanse.spec.document import Document
 from hanse.spec.model import BuildFile, Contract, Source, Table, Transform
 from hanse.spec.near import Near
+from hanse.spec.pointer import pointer
 
 UNKNOWN_KEY = code(
     "build.unknown-key",

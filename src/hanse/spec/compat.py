@@ -15,6 +15,7 @@ from hanse.spec.compat_rules import RULES, Step
 from hanse.spec.compat_values import BLOCKS, rule_change, service_level_change, severity, type_change, value_changes
 from hanse.spec.document import load
 from hanse.spec.model import Column, Contract, Relationship, Rule, ServiceLevel, Table
+from hanse.spec.pointer import mapping_at
 
 __all__ = ["Change", "Step", "changes", "version_findings"]
 
@@ -360,13 +361,7 @@ _Keyed = tuple[Any, str, str | None, str | None]
 
 def _key(contract: Contract, part: Any) -> _Keyed:
     """A table or column with its name, its `id` (which stays when it is renamed), and its physical name."""
-    node: Any = contract.raw
-    for step in part.place.pointer.split("/")[1:]:
-        try:
-            node = node[int(step)] if isinstance(node, list) else node[step.replace("~1", "/").replace("~0", "~")]
-        except (KeyError, IndexError, ValueError, TypeError):
-            node = {}
-    node = node if isinstance(node, dict) else {}
+    node = mapping_at(contract.raw, part.place.pointer)
     return part, part.name.lower(), node.get("id"), node.get("physicalName")
 
 

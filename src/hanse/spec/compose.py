@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from hanse.errors import Kind, code
+from hanse.spec.pointer import pointer
 
 LIMIT_BYTES = 1 << 20
 LIMIT_DEPTH = 64
@@ -137,8 +138,7 @@ class _Composer:
         self.faults: list[Fault] = []
 
     def fault(self, code: str, message: str, mark: Any, *, mend: str = "", why: str = "") -> Fault:
-        pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in self.path)
-        return Fault(code, message, mark.line, mark.column, pointer, why, mend)
+        return Fault(code, message, mark.line, mark.column, pointer(*self.path), why, mend)
 
     def node(self, event: Any, depth: int) -> Node:
         self.values += 1

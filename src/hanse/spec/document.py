@@ -10,6 +10,7 @@ from typing import Any
 from hanse.errors import Finding, HanseError, Kind, Place, code
 from hanse.spec.compose import LIMIT_BYTES, SIZE, Fault, Node, compose
 from hanse.spec.edits import apply
+from hanse.spec.pointer import parts_of
 
 ENCODING = code(
     "yaml.encoding",
@@ -51,8 +52,8 @@ class Document:
         """Where the value at `pointer` (RFC 6901) stands, or its key; the nearest parent when it is absent."""
         node = at = self.root
         on_key: Node | None = None
-        for part in pointer.split("/")[1:]:
-            found = at.child(part.replace("~1", "/").replace("~0", "~"))
+        for part in parts_of(pointer):
+            found = at.child(part)
             if found is None:
                 break
             on_key, at = found
@@ -61,11 +62,6 @@ class Document:
             if key and on_key is not None:
                 node = on_key
         return Place(self.file, node.line + 1, node.column + 1, pointer)
-
-
-def pointer(*parts: str | int) -> str:
-    """The RFC 6901 pointer of a path."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def load(text: str | bytes, file: str) -> tuple[Document | None, list[Finding]]:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from hanse.spec.compose import Node
+from hanse.spec.pointer import parts_of
 
 
 class _Dumper(yaml.SafeDumper):
@@ -30,7 +31,7 @@ _PLAIN = re.compile(r"[^\W\d](?:[\w ./+()=-]*[\w/)])?")
 
 def apply(text: str, root: Node, tree: Any, pointer: str, value: Any) -> tuple[str, Any]:
     """The text with `value` at `pointer`, and the tree it must read as; ValueError when there is no such place."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    parts = parts_of(pointer)
     if not parts:
         raise ValueError("the whole document cannot be replaced")
     node = root

@@ -34,9 +34,10 @@ from hanse.errors import Finding, Kind, Severity, code, rejects
 from hanse.names import RESERVED_DOMAINS, is_name
 from hanse.spec.checks.identity import is_variable, slug
 from hanse.spec.checks.service_levels import seconds
-from hanse.spec.document import Document, pointer
+from hanse.spec.document import Document
 from hanse.spec.model import Domain, Mesh, Person
 from hanse.spec.near import Near
+from hanse.spec.pointer import pointer
 
 UNKNOWN_KEY = code(
     "mesh.unknown-key", Kind.INVALID, "A word in mesh.yaml, people.yaml or domain.yaml means nothing",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hanse.errors import Finding
+from hanse.spec.pointer import parts_of, pointer
 from hanse.spec.schema.causes import REQUIRED, TYPE, UNKNOWN_KEY
 from hanse.spec.schema.check import NEWEST, validator
 
@@ -27,8 +28,8 @@ def salvage(tree: Any, kind: str, findings: Iterable[Finding]) -> tuple[dict[str
     pointers = [(finding.pointer, finding.code) for finding in findings]
     compiled = validator(kind, NEWEST[kind])
     for _ in range(_ROUNDS):
-        for pointer, code in pointers:
-            changed.add(_mended(rest, pointer, code))
+        for at, code in pointers:
+            changed.add(_mended(rest, at, code))
         if compiled.is_valid(rest):
             return rest, frozenset(changed)
         # what leaving out one member broke around it
@@ -46,9 +47,9 @@ def _missing(error: Any) -> tuple[str, ...]:
     return (error.kind.property,) if hasattr(error.kind, "property") else ()
 
 
-def _mended(tree: dict[str, Any], pointer: str, code: str) -> str:
-    """Make the member at `pointer` no longer wrong; the pointer of what was changed."""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+def _mended(tree: dict[str, Any], at: str, code: str) -> str:
+    """Make the member at the pointer `at` no longer wrong; the pointer of what was changed."""
+    parts = parts_of(at)
     owner: Any = tree
     chain: list[tuple[dict[str, Any], str, int]] = []
     for depth, part in enumerate(parts):
@@ -60,17 +61,17 @@ def _mended(tree: dict[str, Any], pointer: str, code: str) -> str:
         else:
             break
     if not chain:
-        return pointer
-    at, key, depth = chain[-1]
-    if code == REQUIRED and key not in at and key in _FILLED:
-        at[key] = _FILLED[key]
-    elif code == TYPE and depth == len(parts) - 1 and key in _FILLED and isinstance(at.get(key), (int, float)):
-        at[key] = str(at[key])
-    elif key in at and (code != UNKNOWN_KEY or depth == len(parts) - 1):
-        del at[key]
+        return at
+    owner, key, depth = chain[-1]
+    if code == REQUIRED and key not in owner and key in _FILLED:
+        owner[key] = _FILLED[key]
+    elif code == TYPE and depth == len(parts) - 1 and key in _FILLED and isinstance(owner.get(key), (int, float)):
+        owner[key] = str(owner[key])
+    elif key in owner and (code != UNKNOWN_KEY or depth == len(parts) - 1):
+        del owner[key]
         if len(chain) == 1 and key in _FILLED:
-            at[key] = _FILLED[key]
+            owner[key] = _FILLED[key]
     elif len(chain) > 1:
-        at, key, depth = chain[-2]
-        at.pop(key, None)
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts[: depth + 1])
+        owner, key, depth = chain[-2]
+        owner.pop(key, None)
+    return pointer(*parts[: depth + 1])

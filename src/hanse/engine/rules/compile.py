@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hanse.engine.rules import columns, formats, library, service_levels, types
+from hanse.engine.rules.failures import first_line, is_engine
 from hanse.engine.rules.library import CannotRun, Scope
 from hanse.engine.rules.model import BadRows, Check, Duplicates, Known, Missing, Orphans, Relation
-from hanse.engine.rules.tree import at
 from hanse.engine.rules.values import Part, is_moment, parts
 from hanse.names import quote
 from hanse.spec.model import Column, Contract, Relationship, Table
+from hanse.spec.pointer import mapping_at
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
@@ -84,13 +85,13 @@ def _look(table: Table, contract: Contract, where: Relation | Missing, describe:
     try:
         actual = describe(where)
     except Exception as failure:
-        if type(failure).__module__.partition(".")[0] not in ("duckdb", "_duckdb"):
+        if not is_engine(failure):
             raise
         return _Seen(where, {}, {}, None, f"it cannot be read: {first_line(failure)}")
     lower = {name.lower(): name for name in actual}
     names = {}
     for column in table.columns:
-        physical = at(contract.raw, column.place.pointer).get("physicalName")
+        physical = mapping_at(contract.raw, column.place.pointer).get("physicalName")
         for name in (physical, column.name):
             if isinstance(name, str) and (found := name if name in actual else lower.get(name.lower())) is not None:
                 names[column.name] = found
@@ -128,7 +129,7 @@ def _checks(
         id = f"{table.name}.{label}" + (f".{taken[label]}" if taken[label] > 1 else "")
         gone = seen.scope is not None and rule.column is not None and rule.column[0] not in seen.names
         check = library.check(rule, id, replace(scope, parts=_shape(table)) if gone else scope)
-        node = at(contract.raw, rule.place.pointer)
+        node = mapping_at(contract.raw, rule.place.pointer)
         check = replace(check, rule_id=node.get("id") if isinstance(node.get("id"), str) else None)
         owner = table.column(rule.column[0]) if rule.column else None
         yield _gone(check, owner) if gone and check.measure is not None and owner is not None else check
@@ -225,7 +226,7 @@ def _relationship(
     all_seen: Mapping[str, _Seen],
     resolve: Resolve,
 ) -> Check:
-    node = at(contract.raw, relationship.place.pointer)
+    node = mapping_at(contract.raw, relationship.place.pointer)
     custom = {
         entry.get("property"): entry.get("value")
         for entry in node.get("customProperties") or ()
@@ -306,10 +307,3 @@ def _views(table: Table, seen: _Seen) -> Mapping[str, str]:
         names.add(table.physical_name)
         names.add(table.physical_name.rpartition(".")[2].rpartition("/")[2])
     return {name: f"{select} FROM {seen.relation.sql}" for name in sorted(names) if name}
-
-
-def first_line(failure: Exception) -> str:
-    """The first line of an engine's message, without its class."""
-    text = str(failure).strip().partition("\n")[0]
-    head, sep, rest = text.partition(": ")
-    return (rest if sep and head.endswith("Error") else text)[:300]

@@ -126,7 +126,6 @@ class Check:
     severity: str = "error"
     dimension: str | None = None
     reason: str = ""
-    relates_to: str = ""
     value: str | None = None  # SQL of the value to show of a bad row
     judge: Judge | None = field(default=None, compare=False)
     rule_id: str | None = None

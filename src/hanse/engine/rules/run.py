@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hanse.engine.rules import operators, uniqueness
-from hanse.engine.rules.compile import Checks, first_line
+from hanse.engine.rules.compile import Checks
+from hanse.engine.rules.failures import CannotJudge, is_engine, told
 from hanse.engine.rules.model import (
     Aggregate,
     BadRows,
@@ -185,7 +186,7 @@ def _measure(table: _Table, check: Check) -> _Measured:
         case Orphans():
             return _timed(lambda: _count_orphans(table, measure), table.rows)
         case Query(sql):
-            return _timed(lambda: _ask(table.connection, sql, table.checks), table.rows)
+            return _timed(lambda: _ask(table.connection, sql), table.rows)
     raise AssertionError(measure)
 
 
@@ -224,11 +225,7 @@ def orphans(relation: str, measure: Orphans, extra: Mapping[str, str] | None = N
     )
 
 
-class CannotJudge(ValueError):
-    """A rule's query gave something that no operator can judge."""
-
-
-def _ask(connection: DuckDBPyConnection, sql: str, checks: Checks) -> Any:
+def _ask(connection: DuckDBPyConnection, sql: str) -> Any:
     """The one value of the owner's query, after the gate."""
     from hanse.engine.gate import check as gate
     from hanse.errors import HanseError
@@ -292,21 +289,3 @@ def _result(check: Check, measured: _Measured) -> CheckResult:
         found = f"{number(compared)} rows" if isinstance(measure, RowCount) else number(compared)
     shown = compared if isinstance(compared, bool) else float(compared)
     return CheckResult(check, Status.OK if good else bad_status, found, count, rows, shown, seconds)
-
-
-# raised before any row is read: their texts hold the rule's own words and names only
-_OF_THE_TEXT = frozenset({"BinderException", "CatalogException", "ParserException", "SyntaxException", "CannotJudge"})
-
-
-def told(failure: Exception) -> str:
-    """What may be said of `failure` in a report: the engine's other messages can repeat values of rows."""
-    name = type(failure).__name__
-    if name in _OF_THE_TEXT:
-        return first_line(failure)
-    kind = str(failure).partition(":")[0].strip()
-    return f"the engine could not evaluate it ({kind if kind.endswith('Error') else name})"
-
-
-def is_engine(failure: Exception) -> bool:
-    """Whether the engine raised `failure` (a fault of data or rule), not hanse."""
-    return type(failure).__module__.partition(".")[0] in ("duckdb", "_duckdb")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hanse.engine.rules.compile import Checks
+from hanse.engine.rules.failures import is_engine
 from hanse.engine.rules.model import BadRows, CheckResult, Duplicates, Nulls, Orphans, Sample
 from hanse.names import quote
 
@@ -65,7 +66,7 @@ def _look(
                 str(k) for (k,) in connection.execute(f"SELECT {key} FROM {rows} ORDER BY 1 LIMIT {KEYS}").fetchall()
             )
     except Exception as failure:
-        if type(failure).__module__.partition(".")[0] not in ("duckdb", "_duckdb"):
+        if not is_engine(failure):
             raise
         return None  # the count stands; only the illustration is missing
     return Sample(columns if values else (), names, values[:VALUES], keys, len(values) > VALUES)

@@ -9,9 +9,9 @@ from typing import Any
 
 from hanse.engine.rules.library import CannotRun, Scope
 from hanse.engine.rules.model import Aggregate, Check, Judge, Known, Measure
-from hanse.engine.rules.tree import at
 from hanse.engine.rules.values import is_moment, is_text
 from hanse.spec.model import Contract, ServiceLevel
+from hanse.spec.pointer import mapping_at
 
 _SHORT = {
     "ly": "latency", "re": "retention", "fy": "frequency", "fr": "freshness", "av": "availability", "th": "throughput",
@@ -96,7 +96,7 @@ def _severity(level: ServiceLevel, contract: Contract) -> str:
 
     A custom property `severity` says otherwise; the standard has none here.
     """
-    for entry in at(contract.raw, level.place.pointer).get("customProperties") or ():
+    for entry in mapping_at(contract.raw, level.place.pointer).get("customProperties") or ():
         if isinstance(entry, Mapping) and entry.get("property") == "severity":
             return str(entry.get("value")).lower()
     return "warning"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hanse.engine.rules.compile import first_line
+from hanse.engine.rules.failures import first_line
 from hanse.engine.rules.model import Missing, Relation
 from hanse.engine.servers import extensions
 from hanse.engine.servers.credentials import Credentials

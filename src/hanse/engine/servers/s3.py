@@ -7,7 +7,7 @@ from glob import has_magic
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from hanse.engine.rules.compile import first_line
+from hanse.engine.rules.failures import first_line
 from hanse.engine.rules.model import Missing, Relation
 from hanse.engine.servers import extensions
 from hanse.engine.servers.credentials import Credentials

@@ -6,10 +6,11 @@ from collections.abc import Container, Iterator, Set
 
 from hanse.errors import Finding, Kind, Severity, code
 from hanse.names import ProductId, TableId
-from hanse.spec.document import load, pointer
+from hanse.spec.document import load
 from hanse.spec.lineage import Address, product_reads, table_of
 from hanse.spec.model import BuildFile, ProductFiles, Project, Transform
 from hanse.spec.near import Near
+from hanse.spec.pointer import pointer
 
 UNDECLARED = code(
     "build.undeclared-input", Kind.INVALID, "A transform reads a table that no input port declares",

@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 
 from hanse.errors import Finding, Kind, Severity, code
-from hanse.spec.document import Document, pointer
+from hanse.spec.document import Document
+from hanse.spec.pointer import pointer
 from hanse.spec.schema import odcs, odps
 from hanse.spec.schema.causes import ENUM, REQUIRED, TYPE, Cause, causes
 
