@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hanse.errors import HanseError, Kind, code, rejects
 from hanse.governance.decision import Principal, PrincipalKind
-from hanse.governance.identity import SCOPES, Claims, TokenRefused, issue
+from hanse.governance.identity import Claims, TokenRefused
 from hanse.governance.keys import new_key
 from hanse.spec.model import Person
 
@@ -95,15 +94,3 @@ ISSUER = "urn:hanse:issuer"  # the built-in issuer of a project
 def audience(mesh: str) -> str:
     """Whom the tokens of a mesh are for, unless the operator says otherwise."""
     return f"hanse:{mesh}"
-
-
-def write_token(root: Path, person: str, audience: str, now: datetime, scopes: Iterable[str] = SCOPES) -> str:
-    """A bearer token for `person`, written with the issuer's key of the project in `root`."""
-    return issue(
-        issuer_key(root / ".hanse" / "issuer"),
-        issuer=ISSUER,
-        subject=person,
-        audience=audience,
-        scopes=scopes,
-        now=now,
-    )

@@ -17,7 +17,7 @@ from hanse.node.home.codec import text
 from hanse.node.home.values import LineRecord, Publication
 from hanse.node.planning.compare import texts
 from hanse.node.planning.value import Plan
-from hanse.node.publications import commit, follow_up
+from hanse.node.publications import PublicationMoved, commit, follow_up
 from hanse.node.runs import RunCancelled
 from hanse.spec.lineage import product_lineage
 from hanse.spec.model import ProductFiles, Project
@@ -117,7 +117,7 @@ class Publisher:
 
     def _publish(self, home: Home, product: ProductId) -> PublishedProduct:
         files = self.project.products[product]
-        failures = self._build(home, files)
+        failures = self._build(files)
         if failures:
             return _blocked(home, product, failures)
         records, missing = _records(home, files)
@@ -134,6 +134,10 @@ class Publisher:
         self.node.settings.failpoints.reach("P5")
         if failed:
             return _blocked(home, product, failed)
+        if _records(home, files)[0] != records:
+            raise PublicationMoved(
+                f"{product} was built by somebody else while it was tested", mend="hanse publish the plan again"
+            )
         self._going()
         self._make_durable(home, records)
         publication = self._publication(home, files, records, bundle, report)
@@ -145,7 +149,7 @@ class Publisher:
         follow_up(self.node, home, product)
         return told(home, made)
 
-    def _build(self, home: Home, files: ProductFiles) -> tuple[Finding, ...]:
+    def _build(self, files: ProductFiles) -> tuple[Finding, ...]:
         from hanse.node.steps.build import build
 
         product = files.product.id

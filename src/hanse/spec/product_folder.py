@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -69,7 +68,6 @@ TABLE_TWICE = code(
     "Rename one of them, or give it a customProperties entry 'address'.",
 )  # fmt: skip
 
-_CONTRACT = re.compile(r"(.+)\.v(0|[1-9][0-9]{0,8})\.odcs\.yaml", re.ASCII)
 Load = Callable[[str], tuple[Document | None, list[Finding]]]
 
 

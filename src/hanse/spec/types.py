@@ -7,11 +7,6 @@ from dataclasses import dataclass
 
 from hanse.names import quote
 
-SCALARS = (
-    "boolean", "int32", "int64", "float32", "float64", "decimal", "string", "binary", "uuid",
-    "date", "time", "timestamp", "timestamptz",
-)  # fmt: skip
-
 _SQL = {
     "boolean": "BOOLEAN", "int32": "INTEGER", "int64": "BIGINT", "float32": "FLOAT", "float64": "DOUBLE",
     "string": "VARCHAR", "binary": "BLOB", "uuid": "UUID", "date": "DATE", "time": "TIME",

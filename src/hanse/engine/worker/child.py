@@ -37,7 +37,7 @@ def query(sock: socket.socket, request: dict[str, Any], parent: int) -> None:
             asked = json.loads(body)
             if kind is Frame.OPEN:
                 cpu(asked["cpu_seconds"])
-                _open(connection, asked, sock)
+                _open(connection, asked)
             else:
                 cpu(asked["cpu_seconds"])
                 _run(connection, asked, sock)
@@ -62,7 +62,7 @@ def _config(limits: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _open(connection: Any, asked: dict[str, Any], sock: socket.socket) -> None:
+def _open(connection: Any, asked: dict[str, Any]) -> None:
     """One database a domain, one schema a product, one view a table; then external access ends for good."""
     files = ", ".join(literal(path) for path in asked["files"])
     # a list of no paths would have no type

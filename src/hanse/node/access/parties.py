@@ -41,7 +41,7 @@ def home_of_published(node: Node, principal: Principal, product: ProductId) -> H
 
 
 def check_may_ask_for(node: Node, principal: Principal, whom: str) -> None:
-    if whom == principal.id or holds(node, principal, whom):
+    if whom == principal.id or holds(principal, whom):
         return
     kind, _, _ = whom.partition(":")
     if kind == "product":
@@ -62,7 +62,7 @@ def _builds(node: Node, principal: Principal, whom: str) -> bool:
     return home is not None and allowed(node, home, anyhow, Action.PUBLISH, product)[0]
 
 
-def holds(node: Node, principal: Principal, whom: str) -> bool:
+def holds(principal: Principal, whom: str) -> bool:
     """Whether what `whom` holds is the principal's to use."""
     kind, _, name = whom.partition(":")
     return whom == principal.id or (
@@ -103,7 +103,7 @@ def grant_of(node: Node, principal: Principal, id: str) -> tuple[Home, Grant]:
     if home is None or held is None:
         raise UnknownAgreement(id)
     known = (
-        holds(node, principal, held.to)
+        holds(principal, held.to)
         or allowed(node, home, replace(principal, scopes=ALL_SCOPES), Action.APPROVE, held.product)[0]
     )
     if not known and held.to.startswith("product:"):

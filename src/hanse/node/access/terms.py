@@ -92,7 +92,7 @@ def ceiling(home: Home, product: ProductId, *, whole: bool) -> str:
     return order[highest]
 
 
-def is_high(node: Node, home: Home, held: Grant) -> bool:
+def is_high(home: Home, held: Grant) -> bool:
     return held.ceiling is not None and held.ceiling != ceiling(home, held.product, whole=False)
 
 

@@ -194,7 +194,7 @@ def renew(node: Node, principal: Principal, id: str, *, until: datetime, why: st
     if held.revoked_at is not None:
         raise AlreadyDecided(f"{id} was revoked", mend=f'hanse access request {held.product} --why "…"')
     purpose = purpose_of(held)
-    columns = ALL if held.columns is None and is_high(node, home, held) else columns_of(held)
+    columns = ALL if held.columns is None and is_high(home, held) else columns_of(held)
     if not allowed(node, home, principal, Action.APPROVE, held.product)[0] or is_own(principal, held.to):
         return request(
             node, principal, held.product, to=held.to, columns=columns, until=until, purpose=purpose, why=why
@@ -217,11 +217,11 @@ def listed(node: Node, principal: Principal) -> Listing:
         # who may decide sees what waits, whatever the scope of the token at hand
         sees = may or allowed(node, home, replace(principal, scopes=ALL_SCOPES), Action.APPROVE)[0]
         for one in home.agreements.requests():
-            own = one.by == principal.id or holds(node, principal, one.whom)
+            own = one.by == principal.id or holds(principal, one.whom)
             if sees or own:
                 decides = may and one.status == "waiting" and one.by != principal.id
                 requests.append((one, decides and not is_own(principal, one.whom)))
-        grants += [one for one in home.agreements.grants() if sees or holds(node, principal, one.to)]
+        grants += [one for one in home.agreements.grants() if sees or holds(principal, one.to)]
     return Listing(tuple(requests), tuple(grants), node.clock())
 
 

@@ -1,4 +1,4 @@
-"""First step: say everything that is wrong with descriptors. Local and pure; needs no node, no data, no network."""
+"""validate: say everything that is wrong with descriptors. Local and pure; needs no node, no data, no network."""
 
 from __future__ import annotations
 

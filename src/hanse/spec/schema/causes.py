@@ -94,7 +94,7 @@ def causes(errors: Iterable[Any], schema: dict[str, Any], tree: Any) -> list[Cau
     missing = {cause.path[:-1] for cause in found if cause.code == REQUIRED}
     found = [cause for cause in found if cause.code != ONE_OF or cause.path not in missing]
     for error in unknown:
-        found += _unknown_keys(error, schema, tree, failing)
+        found += _unknown_keys(error, schema, failing)
     seen: dict[tuple[Path, str, str], Cause] = {}
     for cause in found:
         seen.setdefault((cause.path, cause.code, cause.message), cause)
@@ -203,7 +203,7 @@ def _plain(error: Any) -> Cause:
             return Cause(path, RULE, f"{_at(path)}: {error.message[:200]}", "write it as the standard has it")
 
 
-def _unknown_keys(error: Any, schema: dict[str, Any], tree: Any, failing: set[Path]) -> Iterator[Cause]:
+def _unknown_keys(error: Any, schema: dict[str, Any], failing: set[Path]) -> Iterator[Cause]:
     path: Path = tuple(error.instance_path)
     instance = error.instance
     owner = _resolve(schema, list(error.schema_path)[:-1])
