@@ -100,6 +100,24 @@ def test_describe_tells_the_visible_columns_and_how_they_are_shown(tmp_path: Pat
     asked(tmp_path, test)
 
 
+def test_an_answer_tells_when_a_deprecated_line_ends_and_what_follows_it(tmp_path: Path) -> None:
+    async def test(world: World) -> None:
+        id = ProductId("sales", "orders")
+        publication = world.homes["sales"].published()[id]
+        custom = {"sunset": "2027-01-01", "successor": "sales/orders@2"}
+        lines = {
+            at: replace(line, contract=replace(line.contract, status="deprecated", custom=custom))
+            for at, line in publication.lines.items()
+        }
+        world.homes["sales"].products[id] = replace(publication, lines=lines)
+        sql = "SELECT 1 FROM sales.orders JOIN sales.customers ON true LIMIT 1"
+        answer = await query(cast("Node", world), EVE, sql)
+        assert answer.facts["deprecations"] == {"sales.orders_v1.orders": {"status": "deprecated", **custom}}
+        await answer.table()
+
+    asked(tmp_path, test)
+
+
 def test_show_tells_what_may_be_discovered(tmp_path: Path) -> None:
     async def test(world: World) -> None:
         shown = [row["address"] for row in await ask(world, "SHOW TABLES")]

@@ -163,8 +163,8 @@ def show(answer: dict[str, Any], seconds: float, *, cut: bool = False) -> None:
     _talk(f"\n{told}, {_took(seconds)}{_shaped(answer.get('policies', {}))}")
     if more:
         _talk("more: --limit N, or --as csv for all of them")
-    for table in answer.get("deprecations", {}):
-        _talk(f"warn  {table} is deprecated")
+    for table, said in answer.get("deprecations", {}).items():
+        _talk(f"warn  {table} is deprecated{render.until(said)}")
 
 
 def _shaped(policies: Mapping[str, Sequence[str]]) -> str:

@@ -150,6 +150,12 @@ def ago(text: str | None, now: datetime | None = None) -> str:
     return "just now"
 
 
+def until(said: dict[str, str]) -> str:
+    """The sunset and the successor of something deprecated, as the end of a sentence."""
+    told = f", ends {said['sunset']}" if "sunset" in said else ""
+    return printable(f"{told}; use {said['successor']}" if "successor" in said else told)
+
+
 def took(seconds: float) -> str:
     """A duration, in ms below one second."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -53,6 +53,8 @@ def _show(told: dict[str, Any]) -> None:
     click.echo(f"{strong(told['title'])}   {told['product']}@{told['major']}")
     words = [f"version {told['version']}", told["status"], f"access {told['access']}", f"team {told['owner']}"]
     click.echo("   ".join(words) + f"   published {render.ago(told['published_at'])} (publication {told['sequence']})")
+    if told.get("deprecation"):
+        click.echo(f"deprecated{render.until(told['deprecation'])}")
     if told.get("purpose"):
         click.echo(f"\n{printable(told['purpose'])}")
     for table in told["tables"]:

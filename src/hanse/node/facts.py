@@ -24,3 +24,14 @@ def facts_of_line(
         )
         for table in contract.tables
     )
+
+
+def ending(status: str, contract: Contract) -> dict[str, str] | None:
+    """What readers of a deprecated product or port line are told: its sunset and successor; None when it is neither.
+
+    Both are custom properties of the contract: a day, and the address to go to.
+    """
+    if "deprecated" not in (status, contract.status):
+        return None
+    said = {word: str(contract.custom[word]) for word in ("sunset", "successor") if contract.custom.get(word)}
+    return {"status": "deprecated", **said}

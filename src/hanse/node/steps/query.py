@@ -15,6 +15,7 @@ from hanse.engine.parameters import Parameters
 from hanse.engine.relations.policy import visible
 from hanse.governance.decision import Action, Masked, Request, TableFacts
 from hanse.names import ProductId
+from hanse.node.facts import ending
 from hanse.node.names import Found, Home, Names, NoAccess, Publication, Stages
 from hanse.node.permission import allowed
 from hanse.node.stages import staged as waits
@@ -119,11 +120,11 @@ async def _refused(node: Node, request: Request, refusal: NoAccess) -> None:
     home = node.find(refusal.product.domain)
     if home is not None:
         said = {"decision": "refused", "rule": refusal.code, "because": refusal.message}
-        entry = await home.audit.opened({**_asked(node, request), "product": str(refusal.product), **said})
+        entry = await home.audit.opened({**_asked(request), "product": str(refusal.product), **said})
         home.audit.closed(entry, {"outcome": "refused", "rows": 0, "bytes": 0})
 
 
-def _asked(node: Node, request: Request) -> dict[str, Any]:
+def _asked(request: Request) -> dict[str, Any]:
     behalf = request.on_behalf_of
     return {
         "act": "query",
@@ -151,7 +152,8 @@ class _Record:
                 self.facts["policies"] = shaped
             if masked := _masked(found):
                 self.facts["masked"] = masked
-            if old := {str(one.table): one.facts.status for one in found if one.facts.status == "deprecated"}:
+            told = {str(f.table): ending(f.facts.status, f.publication.lines[f.line].contract) for f in found}
+            if old := {table: said for table, said in told.items() if said is not None}:
                 self.facts["deprecations"] = old
 
     async def open(self) -> None:
@@ -162,7 +164,7 @@ class _Record:
         for domain, tables in homes.items():
             home = self._node.homes[domain]
             entry = {
-                **_asked(self._node, self._request),
+                **_asked(self._request),
                 "purpose": _purpose(self._request, home, tables),
                 "query": self.id,
                 "decision": "allowed",

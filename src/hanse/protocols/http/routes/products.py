@@ -16,6 +16,7 @@ from hanse.governance.decision import Clear, Decision, Hidden, TableFacts
 from hanse.governance.decision import Request as Ask
 from hanse.governance.sql_masks import view_words
 from hanse.names import PortLine, ProductId, nearest
+from hanse.node.facts import ending
 from hanse.node.home.home import Home
 from hanse.node.home.values import Published
 from hanse.node.names import address_of
@@ -175,6 +176,7 @@ class Seen:
             "default_major": self.publication.default_major,
             "version": str(published.version),
             "status": described.status,
+            "deprecation": ending(described.status, contract),
             "access": described.access.value,
             "owner": self.publication.domain_team,
             "purpose": described.description.get("purpose") if described.description else None,
