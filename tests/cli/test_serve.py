@@ -62,7 +62,7 @@ def test_verbs_find_the_node_by_its_lock_and_a_signal_drains_it(root: Path, node
                 time.sleep(0.05)
         client.post("/api/v1/query", json={"sql": "select 1"})
         # a question that goes on is finished; nothing new is taken
-        slow = "select count(*) from range(60000) a(i), range(20000) b(j) where (i * j) % 7 = 1"
+        slow = "select count(*) from range(30000) a(i), range(15000) b(j) where (i * j) % 7 = 1"
         with ThreadPoolExecutor(1) as thread:
             asked = thread.submit(client.post, "/api/v1/query", json={"sql": slow})
             time.sleep(0.5)
