@@ -503,3 +503,38 @@ def test_a_column_promised_later_is_null_in_an_older_snapshot(tmp_path: Path) ->
         assert first["pay"] is None
 
     asked(test)
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_one_changed_bit_of_a_published_file_is_an_error_that_names_the_table(tmp_path: Path, masks: bool) -> None:
+    asked_for = under(tmp_path, {("email",): Masked(Null(), "r")} if masks else None)
+    path = tmp_path / asked_for.snapshot.files[0].path
+    good = path.read_bytes()
+
+    async def test(engine: Engine) -> None:
+        for at in range(8, len(good), len(good) // 12):
+            path.write_bytes(good[:at] + bytes([good[at] ^ 4]) + good[at + 1 :])
+            for _ in range(2):
+                with pytest.raises(DataDamaged) as caught:
+                    await rows(engine, "SELECT sum(pay), min(team) FROM hr.people", asked_for)
+                assert "hr.people" in str(caught.value)
+        path.write_bytes(good)
+        assert (await rows(engine, "SELECT count(*) AS n FROM hr.people", asked_for)) == [{"n": 8}]
+
+    asked(test)
+
+
+def test_a_table_that_a_policy_reads_is_whole_too(tmp_path: Path) -> None:
+    allowed = publish(tmp_path, "hr.allowed", pa.table({"team": ["red"]}))
+    rule = RowRule("own", "team IN (SELECT team FROM hr.allowed)", frozenset({("hr", "allowed")}))
+    reads = {("hr", "allowed"): given(tmp_path, "hr.allowed", allowed)}
+    asked_for = under(tmp_path, rules=[rule], reads=reads)
+    path = tmp_path / allowed[1].files[0].path
+    path.write_bytes(path.read_bytes().replace(b"red", b"blu"))
+
+    async def test(engine: Engine) -> None:
+        with pytest.raises(DataDamaged) as caught:
+            await rows(engine, "SELECT count(*) FROM hr.people", asked_for)
+        assert "hr.allowed" in str(caught.value)
+
+    asked(test)
