@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -61,8 +62,8 @@ class AuditWriter:
         self.chain = f"{instant(clock()).replace(':', '').replace('.', '')[:17]}-{secrets.token_hex(4)}"
         self._count, self._last, self._sworn = 0, GENESIS, 0
         self._lock = threading.Lock()
+        self._unsure = False  # whether the last transaction came through, where its commit failed
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
-        self._waiting = 0
         self._closing = False
         self._thread = threading.Thread(target=self._write, name="audit", daemon=True)
         self._thread.start()
@@ -91,10 +92,9 @@ class AuditWriter:
 
         The chain's lock is taken before the database's, as everywhere here; the chain moves on after the commit.
         """
-        with self._lock:
-            count, last = self._count, self._last
+        with self._lock, self._certain():
             with self._database.write() as connection:
-                count, last = self._begun(connection, count, last)
+                count, last = self._begun(connection)
 
                 def append(entry: Mapping[str, Any]) -> str:
                     nonlocal count, last
@@ -134,21 +134,39 @@ class AuditWriter:
 
     def _queued(self, entry: Mapping[str, Any] | None) -> Future[str]:
         waiting = _Waiting(None if entry is None else dict(entry))
-        if self._closing or self._waiting >= _MOST_WAITING:
+        if self._closing or self._queue.qsize() >= _MOST_WAITING:
             raise AuditDown("the audit takes no entry now", mend="ask again in a moment")
-        self._waiting += 1
+        # who stops waiting does not take its entry back: a future that could be cancelled would end the writer
+        waiting.done.set_running_or_notify_cancel()
         self._queue.put(waiting)
         return waiting.done
 
-    def _begun(self, connection: Connection, count: int, last: str) -> tuple[int, str]:
-        """Before a chain's first entry, write the one that holds it to the chain before: none can vanish whole."""
-        if count:
-            return count, last
+    @contextlib.contextmanager
+    def _certain(self) -> Iterator[None]:
+        """A transaction that raised may be durable all the same: the next one looks where the chain stands."""
+        try:
+            yield
+        except BaseException:
+            self._unsure = True
+            raise
+
+    def _begun(self, connection: Connection) -> tuple[int, str]:
+        """Where the chain stands: its count and last link.
+
+        Before a chain's first entry, the one is written that holds it to the chain before: none can vanish whole.
+        """
         entry = tables.AUDIT_ENTRY.c
+        if self._unsure:
+            own = sa.select(entry.number, entry.link).where(entry.chain == self.chain).order_by(entry.number.desc())
+            stands = connection.execute(own.limit(1)).one_or_none()
+            self._count, self._last = (0, GENESIS) if stands is None else (stands.number, stands.link)
+            self._unsure = False
+        if self._count:
+            return self._count, self._last
         newest = sa.select(entry.chain, entry.number, entry.link).order_by(entry.at.desc(), entry.number.desc())
         before = connection.execute(newest.limit(1)).one_or_none()
         after = None if before is None else {"chain": before.chain, "number": before.number, "link": before.link}
-        _, row, last = self._row({"act": CHAIN_BEGUN, "after": after}, 1, last)
+        _, row, last = self._row({"act": CHAIN_BEGUN, "after": after}, 1, GENESIS)
         connection.execute(sa.insert(tables.AUDIT_ENTRY), [row])
         return 1, last
 
@@ -161,17 +179,17 @@ class AuditWriter:
         return id, {"chain": self.chain, "number": number, "id": id, "at": at, "body": body, "link": mark}, mark
 
     def _write(self) -> None:
-        signed_at = self._clock()
+        signed_at = time.monotonic()
         while True:
             batch = self._batch()
             if batch is None:
                 return
             if batch:
                 self._commit(batch)
-            if (self._clock() - signed_at).total_seconds() >= HEAD_SECONDS:
+            if time.monotonic() - signed_at >= HEAD_SECONDS:
                 with contextlib.suppress(sa.exc.SQLAlchemyError):
                     self.sign()
-                signed_at = self._clock()
+                signed_at = time.monotonic()
 
     def _batch(self) -> list[_Waiting] | None:
         """What waits, at most so many at once; an empty list after a while of silence, None at the end."""
@@ -200,8 +218,8 @@ class AuditWriter:
             ids: list[str] = []
             try:
                 if any(waiting.entry is not None for waiting in batch):
-                    with self._database.write() as connection:
-                        count, last = self._begun(connection, count, last)
+                    with self._certain(), self._database.write() as connection:
+                        count, last = self._begun(connection)
                         for waiting in batch:
                             if waiting.entry is not None:
                                 count += 1
@@ -214,13 +232,11 @@ class AuditWriter:
                 else:
                     ids = [""] * len(batch)
             except Exception as error:  # whatever keeps entries from the disk stops the answers that wait for them
-                self._waiting -= len(batch)
                 for waiting in batch:
                     down = AuditDown("the audit cannot be written", mend="look at the home's disk")
                     down.__cause__ = error
                     waiting.done.set_exception(down)
                 return
             self._count, self._last = count, last
-            self._waiting -= len(batch)
         for waiting, id in zip(batch, ids, strict=True):
             waiting.done.set_result(id)

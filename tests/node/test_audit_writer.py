@@ -1,0 +1,77 @@
+"""The audit's one thread: nobody who leaves, no full disk and no lost connection ends it or tears its chain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from hanse.node.home import Home
+from hanse.node.home.audit_writer import AuditDown
+from hanse.node.steps.audit import faults_of
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home.create(tmp_path / "sales", "sales", lambda: datetime.now(UTC))
+    yield home
+    home.close()
+
+
+def test_whoever_leaves_while_an_entry_is_written_ends_nothing(home: Home) -> None:
+    async def leave() -> None:
+        with home.audit._lock:  # the writer waits: the entries are handed over, not written
+            waiting = [asyncio.ensure_future(home.audit.opened({"act": "query"})) for _ in range(3)]
+            await asyncio.sleep(0.05)
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        id = await asyncio.wait_for(home.audit.opened({"act": "query"}), 5)
+        assert id.endswith("/5")  # the one that begins the chain, three whose askers left, and this
+
+    asyncio.run(leave())
+    assert faults_of(home) == []
+
+
+def test_a_commit_whose_answer_was_lost_tears_no_chain(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = home.audit._database
+    write = database.write
+
+    @contextlib.contextmanager
+    def lost() -> Iterator[Any]:
+        with write() as connection:
+            yield connection
+        raise sa.exc.OperationalError("COMMIT", None, Exception("server closed the connection unexpectedly"))
+
+    home.audit.open_sync({"act": "query"})
+    monkeypatch.setattr(database, "write", lost)
+    with pytest.raises(AuditDown):
+        home.audit.open_sync({"act": "query"})
+    with pytest.raises(sa.exc.OperationalError), home.change() as change:
+        change.append({"act": "grant"})
+    monkeypatch.undo()
+    assert home.audit.open_sync({"act": "query"}).endswith("/5")
+    with home.change() as change:
+        change.append({"act": "grant"})
+    assert faults_of(home) == []
+
+
+def test_entries_are_refused_while_they_cannot_be_written_and_taken_again_after(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> Any:
+        raise sa.exc.OperationalError("INSERT", None, Exception("database or disk is full"))
+
+    monkeypatch.setattr(home.audit._database, "write", full)
+    for _ in range(3):
+        with pytest.raises(AuditDown):
+            home.audit.open_sync({"act": "query"})
+    monkeypatch.undo()
+    assert home.audit.open_sync({"act": "query"})
+    assert faults_of(home) == []
