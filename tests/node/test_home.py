@@ -223,6 +223,17 @@ def test_keys_are_secret_and_stay(tmp_path: Path) -> None:
     home.close()
 
 
+def test_a_home_whose_making_was_cut_short_is_made_to_its_end(tmp_path: Path) -> None:
+    Home.create(tmp_path / "sales", "sales", Clock()).close()
+    mask = (tmp_path / "sales" / "mask.key").read_bytes()
+    (tmp_path / "sales" / "key").unlink()  # killed between the two
+    home = Home.create(tmp_path / "sales", "sales", Clock())
+    assert home.mask_key == mask
+    assert home.key
+    home.close()
+    assert not [path.name for path in (tmp_path / "sales").iterdir() if path.name.startswith(".")]
+
+
 def test_a_home_is_held_by_one_process(tmp_path: Path) -> None:
     home = Home.create(tmp_path / "sales", "sales", Clock(), address="http://127.0.0.1:1")
     with pytest.raises(HomeLocked) as caught:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hanse.engine.snapshot import TableSnapshot
+from hanse.node.publications import held
 
 if TYPE_CHECKING:
     from hanse.engine.storage import Swept
@@ -45,7 +46,7 @@ class Upkeep:
                 if self._ended.is_set():
                     return
                 try:
-                    swept = sweep(home, self._grace)
+                    swept = sweep(home, self._grace, self._ended)
                 except Exception:  # a home that cannot be swept now is served all the same, and tried again
                     LOG.exception("the home %s could not be swept", home.domain)
                     continue
@@ -53,16 +54,20 @@ class Upkeep:
                     LOG.info("swept %s: %d files, %d bytes", home.domain, swept.files, swept.size)
 
 
-def sweep(home: Home, grace: timedelta) -> Swept | None:
+def sweep(home: Home, grace: timedelta, cancelled: threading.Event | None = None) -> Swept | None:
     """Drop stages that waited longer than `grace`, then the files that nothing names; None when there is nothing."""
     now = home.clock()
-    home.store.drop_stale_stages(now - grace)
-    keep = named(home)
-    if not _has_unnamed(home, keep, now - grace):
-        return None
-    from hanse.engine import storage
+    # a publish beside may just be publishing a stage that has waited too long
+    with held([home], cancelled) as ours:
+        if not ours:
+            return None
+        home.store.drop_stale_stages(now - grace)
+        keep = named(home)
+        if not _has_unnamed(home, keep, now - grace):
+            return None
+        from hanse.engine import storage
 
-    return storage.sweep(home.warehouse, home.catalog, keep, grace, now)
+        return storage.sweep(home.warehouse, home.catalog, keep, grace, now)
 
 
 def named(home: Home) -> list[TableSnapshot]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from hanse.engine.snapshot import TableSnapshot
@@ -33,7 +34,8 @@ def sync_durable(warehouse: Path, snapshot: TableSnapshot) -> None:
         for file in snapshot.files:
             _sync(warehouse / file.path)
         for path in sorted(metadata.iterdir()):
-            _sync(path)
+            with suppress(FileNotFoundError):  # a build beside took away an older state, which this one does not need
+                _sync(path)
         folder = table
         for inner in (metadata, *({(warehouse / file.path).parent for file in snapshot.files})):
             _sync(inner)

@@ -6,7 +6,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -67,8 +67,10 @@ class Home:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         (path / "warehouse").mkdir(exist_ok=True)
         (path / "copies").mkdir(exist_ok=True)
-        if not (path / "key").exists():
+        # each for itself: a process may have been killed between the two
+        if not (path / "mask.key").exists():
             _write_secret(path / "mask.key", secrets.token_bytes(32))
+        if not (path / "key").exists():
             _write_secret(path / "key", new_key())
         return cls.open(path, clock, domain=domain, url=url, address=address)
 
@@ -242,9 +244,20 @@ def _descriptors(store: Store, product: ProductId, bundle: str) -> tuple[Product
 
 
 def _write_secret(path: Path, secret: bytes) -> None:
-    """Write a secret that only its owner may read; never over another one."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(secret)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write a secret that only its owner may read, whole or not at all; never over another one."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):  # another process made the home at the same time: its secret stands
+            os.link(part, path)
+    finally:
+        part.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
