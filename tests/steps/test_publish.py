@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -345,3 +346,24 @@ def test_a_status_of_retired_ends_the_product_by_publish(world: World) -> None:
         assert report.ok, report.as_json()
     assert report.products[0].state == "retired"
     assert ORDERS not in world.node.homes["sales"].published()
+
+
+def test_what_was_built_by_somebody_else_during_the_test_is_not_published_untested(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hanse.node.steps import test as step
+
+    tested = step.test
+
+    def beside(*given: Any, **more: Any) -> Any:
+        report = tested(*given, **more)
+        world.write("data/orders.csv", CSV + "4,eve,eve@x.org,1\n")
+        world.build("sales/orders", by=[OWNER_SALES])
+        return report
+
+    monkeypatch.setattr(step, "test", beside)
+    report = published(world, ORDERS)
+    assert [finding.code for one in report.products for finding in one.findings] == ["publish.moved"]
+    monkeypatch.undo()
+    assert published(world, ORDERS).ok
+    assert len(rows(world)) == 4
