@@ -96,3 +96,9 @@ def test_a_taken_address_is_told_with_another(root: Path) -> None:
         done = _run("--dir", root, "serve", "--port", taken.getsockname()[1])
     assert done.returncode == 5
     assert "mend: --port " in done.stderr
+
+
+def test_a_folder_of_other_files_is_not_made_a_home(root: Path) -> None:
+    done = _run("--dir", root, "serve", root / "sales")
+    assert (done.returncode, "not a home" in done.stderr) == (2, True)
+    assert not (root / "sales" / "store.db").exists()

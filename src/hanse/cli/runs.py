@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from hanse.cli import render
@@ -22,7 +24,7 @@ def command(ctx: click.Context, id: str | None, limit: int) -> None:
         if state(ctx).json:
             render.document(told)
             return
-        rows = [(r["id"], r["verb"], r["by"], r["state"], render.ago(r["started_at"])) for r in told["runs"]]
+        rows = [(r["id"], r["verb"], r["by"], _state(r), render.ago(r["started_at"])) for r in told["runs"]]
         if not rows:
             render.talk("Nothing of yours ran since the node started. Next: hanse plan")
             return
@@ -37,9 +39,16 @@ def command(ctx: click.Context, id: str | None, limit: int) -> None:
         return
     for event in told["events"]:
         click.echo(f"  {event['at'][11:19]}  {event['kind']:<18} {printable(event['text'])}")
-    click.echo(f"{told['verb']} {told['state']}")
+    click.echo(f"{told['verb']} {_state(told)}")
     if problem := told.get("problem"):
         where = f"{problem['where']}  " if problem.get("where") else ""
         click.echo(printable(f"{problem['code']}  {where}{problem.get('detail', '')}"))
         if mend := problem.get("mend"):
             click.echo(f"\nmend: {printable(str(mend))}")
+
+
+def _state(run: dict[str, Any]) -> str:
+    """How a run ended for the one who started it: work that ran to its end can have found that nothing is good."""
+    result = run.get("result")
+    bad = isinstance(result, dict) and result.get("ok") is False
+    return "failed" if run["state"] == "done" and bad else str(run["state"])

@@ -21,5 +21,17 @@ def command(ctx: click.Context, homes: tuple[Path, ...], host: str | None, port:
     def ready(address: str, domains: list[str]) -> None:
         click.echo(f"Serving {', '.join(domains) or 'no domain yet'} at {address}     stop: Ctrl C", err=True)
 
-    serve(state(ctx).root, homes=homes, host=host, port=port, ready=ready)
+    root = state(ctx).root
+    homes = tuple(_home(root, home) for home in homes)
+    serve(root, homes=homes, host=host, port=port, ready=ready)
     return 0
+
+
+def _home(root: Path, named: Path) -> Path:
+    """The home that `named` means: a folder, or a domain of the project by its name."""
+    own = root / ".hanse" / "homes" / named.name
+    if len(named.parts) == 1 and own.is_dir():
+        return own
+    if named.is_dir() and any(named.iterdir()) and not (named / "store.db").is_file():
+        raise click.UsageError(f"{named} is a folder of other files, not a home; homes lie in {own.parent}")
+    return named
