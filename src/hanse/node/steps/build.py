@@ -110,6 +110,15 @@ def _chosen(node: Node, project: Project, products: Collection[ProductId] | None
     if products is None:
         return sorted(served)
     for product in products:
+        own = f"{product.domain}/{product.name}/build.yaml"
+        if (
+            product in project.products
+            and product not in ready
+            and {own, f"{product.name}/build.yaml"} & {*project.files}
+        ):
+            raise NothingToBuild(
+                f"{product} cannot be built: its build.yaml has errors", mend="hanse validate shows them"
+            )
         if product not in served:
             near = nearest(str(product), map(str, served))
             why = (
@@ -198,7 +207,8 @@ def _one(builder: Builder, run: _Run, task: Task) -> BuiltTable:
     began = time.perf_counter()
     try:
         prepared = builder.prepare(task)
-        held = None if builder.full else _held(task, prepared.fingerprint)
+        anew = builder.full or (builder.since is not None and task.transform.by == "time")  # asked for, changed or not
+        held = None if anew else _held(task, prepared.fingerprint)
         snapshot = held or builder.build(prepared, _BRANCH)
     except BuildCancelled as error:
         return _failed(task, error, time.perf_counter() - began)
