@@ -22,6 +22,7 @@ from hanse.node.planning import govern, value
 from hanse.node.planning.compare import Compared, compare, rebuilds, texts
 from hanse.node.planning.consumers import consumers, readers
 from hanse.node.planning.inputs import inputs, offers
+from hanse.node.planning.keep import keep, know
 from hanse.node.planning.value import Need, Plan, PolicyChange, ProductPlan
 from hanse.node.steps import access
 from hanse.spec.model import Project
@@ -78,7 +79,7 @@ def plan(
         found = compared(node, project, findings, principal=principal, products=products, allow_breaking=allow_breaking)
     found = replace(found, requested=requested)
     chosen = [one.product for one in found.products if one.state != value.REMOVED]
-    stored = tuple(_keep(node, project, found, principal, chosen))
+    stored = tuple(keep(node, project, found, principal, chosen))
     node.settings.failpoints.reach("P2")
     # which policies a domain has is for those who may publish there; the plan that is kept holds all of them
     told = tuple(change for change in found.policies if _publishes(node, node.homes[change.domain], project, principal))
@@ -355,7 +356,7 @@ def _request(node: Node, principal: Principal, plans: Sequence[ProductPlan], pro
             home, owner = node.find(reader.domain), node.find(product.domain)
             if home is None or owner is None or product not in owner.published():
                 continue
-            _know(node, home, project, principal, [reader])
+            know(node, home, project, principal, [reader])
             files = project.products[reader]
             purpose = files.product.custom.get("purpose")
             about = files.product.description.get("purpose") if files.product.description else None
@@ -370,57 +371,3 @@ def _request(node: Node, principal: Principal, plans: Sequence[ProductPlan], pro
             )
             asked.append(made.id)
     return tuple(asked)
-
-
-def _keep(node: Node, project: Project, made: Plan, principal: Principal, chosen: Sequence[ProductId]) -> Iterable[str]:
-    """Keep the plan where its maker may publish, and accept its products as principals."""
-    body = {**made.as_json(), "seconds": 0}
-    for domain in sorted({*(product.domain for product in chosen), *(change.domain for change in made.policies)}):
-        home = node.homes[domain]
-        mine = [product for product in chosen if product.domain == domain and product in project.products]
-        if not allowed(node, home, principal, Action.PUBLISH, project=project)[0]:
-            _know(node, home, project, principal, mine)
-            continue
-        bundle = home.store.put_texts(dict(project.files))
-        with home.audit.transaction() as change:
-            home.store.put_plan(made.id, bundle, body, principal.id, change.connection)
-        _know(node, home, project, principal, mine)
-        yield domain
-
-
-def _know(node: Node, home: Home, project: Project, principal: Principal, products: Sequence[ProductId]) -> None:
-    """Accept products as principals: those of a publisher, and those whose descriptor lies so on the node's disk."""
-    known = home.store.products()
-    publisher = allowed(node, home, principal, Action.PUBLISH, project=project)[0]
-    new = [
-        product
-        for product in products
-        if product in project.products
-        and (product not in known or known[product].document_id != project.products[product].product.document_id)
-        and (publisher or (product not in known and _on_disk(node, project, product)))
-    ]
-    if not new:
-        return
-    with home.audit.transaction() as change:
-        for product in new:
-            described = project.products[product].product
-            home.store.know(change.connection, product, described.document_id, "proposed")
-            change.append(
-                {
-                    "act": "plan",
-                    "at": node.clock().isoformat(),
-                    "principal": principal.id,
-                    "product": str(product),
-                    "outcome": "accepted",
-                }
-            )
-            home.store.tell(change.connection, "plan.accepted", product, {"by": principal.id})
-
-
-def _on_disk(node: Node, project: Project, product: ProductId) -> bool:
-    described = project.products[product].product
-    file = node.settings.project / described.place.file
-    try:
-        return file.is_file() and file.read_text(encoding="utf-8") == described.text
-    except (OSError, UnicodeDecodeError):
-        return False
