@@ -8,7 +8,7 @@ import pytest
 
 from hanse.governance.decision import Bucket, Clear, Constant, HashMask, Hidden, Last, Mask, Masked, Null, Truncate
 from hanse.governance.masks import fitted, spellings, strictest, strictness
-from hanse.governance.sql_masks import mask_words, view_words
+from hanse.governance.view_words import mask_words, view_words
 from hanse.spec.types import ListOf, Scalar
 
 from .world import DATE, TEXT, WHOLE, findings, policies

@@ -8,7 +8,7 @@ from typing import Any
 from hanse.engine.answer import Answer, whole
 from hanse.engine.relations.policy import is_clear, visible
 from hanse.governance.decision import Masked, Request
-from hanse.governance.sql_masks import view_words
+from hanse.governance.view_words import view_words
 from hanse.node.names import Found, Names, address_of
 
 

@@ -14,7 +14,7 @@ from hanse.errors import HanseError, Kind, code
 from hanse.governance.decide import decide
 from hanse.governance.decision import Clear, Decision, Hidden, TableFacts
 from hanse.governance.decision import Request as Ask
-from hanse.governance.sql_masks import view_words
+from hanse.governance.view_words import view_words
 from hanse.names import PortLine, ProductId, nearest
 from hanse.node.facts import ending
 from hanse.node.home.home import Home
