@@ -306,6 +306,13 @@ def test_a_stranger_may_not_build(world: World) -> None:
         world.build("sales/orders", by=[replace(OWNERS, scopes=frozenset({"read"}))])
 
 
+def test_a_build_yaml_with_errors_is_not_called_absent(world: World) -> None:
+    world.write("sales/orders/build.yaml", "tables:\n  orders: {sq: orders.sql}\n")
+    with pytest.raises(NothingToBuild, match=r"its build\.yaml has errors") as told:
+        build(world, "sales/orders")
+    assert told.value.mend == "hanse validate shows them"
+
+
 def test_an_unknown_product_offers_the_nearest(world: World) -> None:
     with pytest.raises(NothingToBuild) as told:
         build(world, "sales/order")

@@ -106,7 +106,9 @@ def _line(line: PortLine, old: Contract | None, new: Contract | None, told: Sequ
 
 def _change(change: Change) -> ChangeLine:
     sign = "+" if change.what.endswith("-added") else "-" if change.what.endswith("-removed") else "~"
-    return ChangeLine(sign, change.step.name.lower(), change.what, change.reason, change.table, change.column)
+    where = ".".join(part for part in (change.table, change.column) if part)
+    text = f"{change.what.replace('-', ' ')}{f' {where}' if where else ''}: {change.reason}"
+    return ChangeLine(sign, change.step.name.lower(), change.what, text, change.table, change.column)
 
 
 def _moves(old_status: str | None, files: ProductFiles) -> Iterator[Finding]:
