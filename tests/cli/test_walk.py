@@ -46,9 +46,9 @@ def hanse(project: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-@pytest.mark.parametrize("step", range(9))
+@pytest.mark.parametrize("step", range(10))
 def test_the_walk(step: int, hanse: Run, project: Path) -> None:
-    [_validate, _plan, _publish, _again, _search, _ask, _formats, _access, _audit][step](hanse, project)
+    [_validate, _plan, _build, _publish, _again, _search, _ask, _formats, _access, _audit][step](hanse, project)
     assert holder(project) is None, "a verb that has ended still holds the homes"
 
 
@@ -65,6 +65,13 @@ def _plan(hanse: Run, project: Path) -> None:
     assert hanse("plan", "sales/orders", "--changes-exit", status=10)
     assert json.loads(hanse("plan", "sales/orders", "--json").stdout)["id"] == plan
     assert hanse("plan", "sales/nothing", status=2).stderr.startswith("plan.unknown-product")
+
+
+def _build(hanse: Run, project: Path) -> None:
+    done = hanse("build", "sales/orders", "--json")
+    assert json.loads(done.stdout)["ok"]
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [event["kind"] for event in events] == ["build.started", "build.built"]
 
 
 def _publish(hanse: Run, project: Path) -> None:

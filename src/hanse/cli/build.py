@@ -25,7 +25,8 @@ def command(ctx: click.Context, ids: tuple[str, ...], full: bool, since: str | N
     """Build products now, without publishing: sales/orders …, or all of the project.
 
     The tables go to a stage cut from the published snapshot; `hanse test` looks at it, `hanse publish` shows it to
-    readers. What has not changed is not built again.
+    readers. What has not changed is not built again. With --json each event is a JSON line on stderr, and the report
+    one document on stdout.
     """
     from hanse.cli.transport import bundle, connect
 
@@ -34,7 +35,7 @@ def command(ctx: click.Context, ids: tuple[str, ...], full: bool, since: str | N
         _check_time(since)
     client = connect(ctx)
     flags = state(ctx)
-    shown = _Lines() if flags.json or not sys.stderr.isatty() else _Bar()
+    shown = _Events() if flags.json else _Bar() if sys.stderr.isatty() else _Lines()
     body: dict[str, Any] = {"files": bundle(ctx), "products": products or None, "full": full, "since": since}
     try:
         result = client.run("/build", body, shown.event)
@@ -96,6 +97,16 @@ class _Lines:
         if ended or now - self._said >= _QUIET_SECONDS:
             click.echo(f"  {event.get('text', '')}", err=True)
             self._said = now
+
+    def end(self) -> None:
+        return
+
+
+class _Events:
+    """A JSON line an event, for programs: `kind`, `text` and `data` as the run tells them."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        click.echo(json.dumps(event), err=True)
 
     def end(self) -> None:
         return
