@@ -36,7 +36,7 @@ check: $(VENV)/.dev ## format, lint, types, floors
 	$(BIN)/lint-imports --no-cache
 
 test: $(VENV)/.dev ## every test, on all cores
-	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n auto $(ARGS)
 
 docs: $(VENV)/.dev ## write docs/reference from the code
 	$(BIN)/python -m docs.generate

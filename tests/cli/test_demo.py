@@ -7,12 +7,9 @@ import subprocess
 from pathlib import Path
 
 import click
-import pytest
 
 from hanse.cli.demo.show import Told, side_by_side
 from tests.demo import BIN, Demo
-
-pytestmark = pytest.mark.xdist_group("demo")
 
 
 def _demo(demo: Demo, *words: str) -> subprocess.CompletedProcess[str]:

@@ -17,8 +17,6 @@ import pytest
 from tests.demo import Demo
 from tests.protocols.conftest import Caller, token_of
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 CORPUS = json.loads((Path(__file__).parents[1] / "attacks" / "http.json").read_text())
 NOT_APPLICABLE = {
     "http-p-010": "no page renders a description yet; JSON and YAML carry it as data (test_text_is_data)",

@@ -13,8 +13,6 @@ from pyarrow import csv, parquet
 
 from tests.protocols.conftest import Caller
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 QUERY = "/api/v1/query"
 FLIGHTS = "/api/v1/products/operations/flights"
 ROWS = f"{FLIGHTS}/tables/flights/rows"

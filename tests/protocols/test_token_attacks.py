@@ -19,8 +19,6 @@ from hanse.governance.keys import new_key, public_pem
 from hanse.node.people import ISSUER, audience
 from tests.demo import Demo
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 CORPUS = json.loads((Path(__file__).parents[1] / "attacks" / "tokens.json").read_text())
 
 
