@@ -108,6 +108,8 @@ def _search(hanse: Run, project: Path) -> None:
     assert contract.startswith("apiVersion: v3.2.0")
     assert "/api/v1/products/sales/orders/tables/orders/rows" in contract
     assert hanse("show", "sales/nothing", status=2).stderr.startswith("product.unknown")
+    assert "did you mean sales/orders?" in hanse("show", "sales/order", status=2).stderr
+    assert "has no major 7\n\nmend: name sales/orders@1" in hanse("show", "sales/orders@7", status=2).stderr
 
 
 def _ask(hanse: Run, project: Path) -> None:

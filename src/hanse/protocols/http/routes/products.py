@@ -33,6 +33,21 @@ JSON, ODPS, ODCS = "application/json", "application/vnd.bitol.odps+yaml", "appli
 _PUBLICATIONS = 10  # of a product that are told
 
 
+class UnknownMajor(HanseError):
+    kind = Kind.NOT_FOUND
+    code = code(
+        "product.unknown-major",
+        Kind.NOT_FOUND,
+        "The product has no such major",
+        "A product is read by the majors that are published; one may have been retired, or is still to come.",
+        "Leave the major out, or name one that is published.",
+    )
+
+    def __init__(self, product: ProductId, major: int, known: Iterable[int]) -> None:
+        said = " or ".join(f"{product}@{number}" for number in sorted(known))
+        super().__init__(f"{product} has no major {major}", mend=f"name {said}")
+
+
 class UnknownProduct(HanseError):
     kind = Kind.NOT_FOUND
     code = code(
@@ -146,7 +161,13 @@ class Seen:
         for line, published in sorted(self.publication.lines.items()):
             if line.major == major and port in (None, line.port) and self._of_line(line):
                 return line, published.contract
-        raise UnknownProduct(self.id)
+        if major in self._majors():
+            raise UnknownProduct(self.id)
+        raise UnknownMajor(self.id, major, self._majors())
+
+    def _majors(self) -> set[int]:
+        """The majors that this reader may know of."""
+        return {facts.id.major for facts in self.tables}
 
     def hidden(self, line: PortLine) -> dict[str, set[tuple[str, ...]]]:
         """The column paths that do not exist for this reader, by table of `line`."""
@@ -162,7 +183,7 @@ class Seen:
     def as_json(self, major: int) -> dict[str, Any]:
         tables = [self._table(facts, decision) for facts, decision in self.tables.items() if facts.id.major == major]
         if not tables:
-            raise UnknownProduct(self.id)
+            raise UnknownMajor(self.id, major, self._majors())
         line = next(line for line in sorted(self.publication.lines) if line.major == major)
         published = self.publication.lines[line]
         described = self.publication.product
