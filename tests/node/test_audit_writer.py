@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from hanse.node.home import Home
 from hanse.node.home.audit_writer import AuditDown
+from hanse.node.home.database import StoreDown
 from hanse.node.steps.audit import faults_of
 
 
@@ -75,3 +76,26 @@ def test_entries_are_refused_while_they_cannot_be_written_and_taken_again_after(
     monkeypatch.undo()
     assert home.audit.open_sync({"act": "query"})
     assert faults_of(home) == []
+
+
+def test_a_store_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    home = Home.create(tmp_path / "sales", "sales", lambda: datetime.now(UTC))
+    home.audit.open_sync({"act": "query"})
+    with home.store.database.read() as connection:
+        pages = connection.scalar(sa.text("PRAGMA page_count"))
+
+    def small(connection: Any, _: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    database = home.store.database
+    database._engine.dispose()
+    sa.event.listen(database._engine, "connect", small)
+    with pytest.raises(StoreDown, match="full"), database.write() as connection:
+        home.store.put_meta(connection, "filler", "x" * 1_000_000)
+    with pytest.raises(AuditDown):
+        home.audit.open_sync({"act": "query", "filler": "x" * 1_000_000})
+    sa.event.remove(database._engine, "connect", small)
+    database._engine.dispose()
+    assert home.audit.open_sync({"act": "query", "filler": "x" * 1_000_000})
+    assert faults_of(home) == []
+    home.close()

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -21,8 +22,8 @@ from hanse.governance.decision import Grant
 from hanse.names import PortLine, ProductId
 from hanse.node.home import Home, HomeLocked
 from hanse.node.home.codec import moment
-from hanse.node.home.database import NewerStore
-from hanse.node.home.lock import holder
+from hanse.node.home.database import NewerStore, StoreUnreadable
+from hanse.node.home.lock import Lock, holder
 from hanse.node.home.tables import AUDIT_ENTRY, AUDIT_HEAD
 from hanse.node.home.values import LineRecord, Publication
 from hanse.spec.types import Field, ListOf, MapOf, Scalar, Struct
@@ -241,6 +242,38 @@ def test_a_home_is_held_by_one_process(tmp_path: Path) -> None:
     assert caught.value.address == "http://127.0.0.1:1"
     home.close()
     assert holder(tmp_path / "sales") is None
+    Home.open(tmp_path / "sales", Clock()).close()
+
+
+def test_who_only_asks_for_the_holder_keeps_nobody_out(tmp_path: Path) -> None:
+    Home.create(tmp_path / "sales", "sales", Clock()).close()
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            holder(tmp_path / "sales")
+
+    askers = [threading.Thread(target=ask) for _ in range(2)]
+    for asker in askers:
+        asker.start()
+    try:
+        for _ in range(20):
+            Lock(tmp_path / "sales").release()
+    finally:
+        ended.set()
+        for asker in askers:
+            asker.join()
+
+
+def test_a_lock_that_cannot_be_written_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    Home.create(tmp_path / "sales", "sales", Clock()).close()
+    with monkeypatch.context() as patch:
+        patch.setattr("os.pwrite", full)
+        with pytest.raises(StoreUnreadable, match="No space left"):
+            Home.open(tmp_path / "sales", Clock())
     Home.open(tmp_path / "sales", Clock()).close()
 
 

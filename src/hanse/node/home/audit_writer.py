@@ -21,7 +21,7 @@ from hanse.errors import HanseError, Kind, code
 from hanse.governance.chain import GENESIS, canonical, link, sign_head
 from hanse.node.home import tables
 from hanse.node.home.codec import instant
-from hanse.node.home.database import Database
+from hanse.node.home.database import Database, StoreDown
 
 HEAD_SECONDS = 10.0
 CHAIN_BEGUN = "chain-begun"
@@ -129,7 +129,7 @@ class AuditWriter:
         self._closing = True
         self._queue.put(None)
         self._thread.join()
-        with contextlib.suppress(sa.exc.SQLAlchemyError):
+        with contextlib.suppress(StoreDown, sa.exc.SQLAlchemyError):
             self.sign()
 
     def _queued(self, entry: Mapping[str, Any] | None) -> Future[str]:
@@ -187,7 +187,7 @@ class AuditWriter:
             if batch:
                 self._commit(batch)
             if time.monotonic() - signed_at >= HEAD_SECONDS:
-                with contextlib.suppress(sa.exc.SQLAlchemyError):
+                with contextlib.suppress(StoreDown, sa.exc.SQLAlchemyError):
                     self.sign()
                 signed_at = time.monotonic()
 

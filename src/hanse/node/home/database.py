@@ -42,6 +42,17 @@ class StoreUnreadable(HanseError):
     )
 
 
+class StoreDown(HanseError):
+    kind = Kind.UNAVAILABLE
+    code = code(
+        "home.store-down",
+        Kind.UNAVAILABLE,
+        "The home's store refused",
+        "The disk is full or read-only, another program keeps the file, or the database server does not answer.",
+        "Free or mend the disk, or start the database server; then ask again. What was published stays as it is.",
+    )
+
+
 class Database:
     """Transactions on the tables of one home."""
 
@@ -78,14 +89,14 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
-        with self._engine.connect() as connection, connection.begin():
+        """A transaction that only reads. Raises `StoreDown`."""
+        with _told(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that writes: durable when the block has ended, gone when it raised."""
-        with self._engine.connect().execution_options(**{_WRITE: True}) as connection, connection.begin():
+        """A transaction that writes: durable when the block has ended, gone when it raised `StoreDown`."""
+        with _told(), self._engine.connect().execution_options(**{_WRITE: True}) as connection, connection.begin():
             yield connection
 
     def close(self) -> None:
@@ -113,6 +124,16 @@ class Database:
             _copy(file, current)
         with self.write() as connection:
             _upgrade(connection)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What keeps a store from its work, in words: the fault is not in hanse."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        said = str(error.orig).strip().partition("\n")[0]
+        raise StoreDown(f"the home's store refused: {said}", mend="free its disk, or start its server") from error
 
 
 def _upgrade(connection: Connection) -> None:

@@ -19,7 +19,7 @@ from hanse.names import ProductId
 from hanse.node.facts import facts_of_line
 from hanse.node.home.agreements import Agreements
 from hanse.node.home.audit_writer import AuditWriter, Recorded
-from hanse.node.home.database import Database
+from hanse.node.home.database import Database, StoreUnreadable
 from hanse.node.home.lock import Lock
 from hanse.node.home.store import Store
 from hanse.node.home.values import Publication, Published, PublishedLine
@@ -64,14 +64,15 @@ class Home:
         cls, path: Path, domain: str, clock: Clock, *, url: str | None = None, address: str | None = None
     ) -> Home:
         """Make the home of `domain` in the folder `path`, or open the one that is there."""
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (path / "warehouse").mkdir(exist_ok=True)
-        (path / "copies").mkdir(exist_ok=True)
-        # each for itself: a process may have been killed between the two
-        if not (path / "mask.key").exists():
-            _write_secret(path / "mask.key", secrets.token_bytes(32))
-        if not (path / "key").exists():
-            _write_secret(path / "key", new_key())
+        with _told(path):
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (path / "warehouse").mkdir(exist_ok=True)
+            (path / "copies").mkdir(exist_ok=True)
+            # each for itself: a process may have been killed between the two
+            if not (path / "mask.key").exists():
+                _write_secret(path / "mask.key", secrets.token_bytes(32))
+            if not (path / "key").exists():
+                _write_secret(path / "key", new_key())
         return cls.open(path, clock, domain=domain, url=url, address=address)
 
     @classmethod
@@ -85,7 +86,8 @@ class Home:
         if not (path / "key").exists():
             raise NoHome(f"{path.name!r} is no home", mend="hanse plan makes the homes of a project")
         domain = domain or path.name
-        lock = Lock(path, address)
+        with _told(path):
+            lock = Lock(path, address)
         try:
             database = Database.sqlite(path / "store.db") if url is None else Database.postgres(url, f"hanse_{domain}")
             return cls(
@@ -241,6 +243,18 @@ def _descriptors(store: Store, product: ProductId, bundle: str) -> tuple[Product
                 contracts[path] = contract
     assert found is not None
     return found, contracts
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """A disk that refuses, in words."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise StoreUnreadable(
+            f"the home {path.name!r} cannot be opened: {why}", mend="mend or free its disk"
+        ) from error
 
 
 def _write_secret(path: Path, secret: bytes) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
 
 from hanse.errors import HanseError, Kind, code
+
+_TRIES = 10
+_TRY_SECONDS = 0.02
 
 
 class HomeLocked(HanseError):
@@ -44,11 +48,24 @@ class Lock:
         self._path = home / "lock"
         self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            self._take(home)
+            self.say(address)
+        except BaseException:
             os.close(self._handle)
-            raise HomeLocked(home, holder(home)) from None
-        self.say(address)
+            raise
+
+    def _take(self, home: Path) -> None:
+        for _ in range(_TRIES):
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                held = holder(home)
+                if held is not None:
+                    break
+                time.sleep(_TRY_SECONDS)  # somebody only asked who holds it
+            else:
+                return
+        raise HomeLocked(home, held)
 
     def say(self, address: str | None) -> None:
         """Write who holds the lock and where it answers."""
