@@ -306,6 +306,13 @@ def test_a_stranger_may_not_build(world: World) -> None:
         world.build("sales/orders", by=[replace(OWNERS, scopes=frozenset({"read"}))])
 
 
+def test_without_a_name_everybody_builds_what_is_theirs(world: World) -> None:
+    report = world.build(by=[person("owner_sales", "sales")])
+    assert states(report) == {"orders": "built"}
+    with pytest.raises(NotPermitted):
+        world.build("growth/baskets", by=[person("owner_sales", "sales")])
+
+
 def test_a_build_yaml_with_errors_is_not_called_absent(world: World) -> None:
     world.write("sales/orders/build.yaml", "tables:\n  orders: {sq: orders.sql}\n")
     with pytest.raises(NothingToBuild, match=r"its build\.yaml has errors") as told:

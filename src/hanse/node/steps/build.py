@@ -24,7 +24,7 @@ from hanse.node.builds.report import BUILT, FAILED, UNCHANGED, BuildReport, Buil
 from hanse.node.builds.stream import BuildCancelled
 from hanse.node.builds.table import Builder, Task
 from hanse.node.events import Event
-from hanse.node.permission import governing, require
+from hanse.node.permission import allowed, governing, require
 from hanse.spec.lineage import Lineage, product_lineage
 from hanse.spec.model import ProductFiles, Project
 from hanse.spec.order import build_edges, build_order, cycles
@@ -75,7 +75,7 @@ def build(
     progress: Callable[[Event], None] = lambda _: None,
     cancelled: Flag | None = None,
 ) -> BuildReport:
-    """Build `products` (None: all that this node serves) and stage what changed; nothing is published.
+    """Build `products` (None: all here that `principal` may) and stage what changed; nothing is published.
 
     Tables are made in the order of their build edges, independent ones at once. A table that fails takes only those
     after it along: its finding is in the report. Raises `RejectedError` for cycles, `NothingToBuild`, `NotPermitted`,
@@ -86,6 +86,8 @@ def build(
     if looping:
         raise RejectedError("build", looping)
     chosen = _chosen(node, project, products)
+    if products is None:
+        chosen = [product for product in chosen if _may(node, project, product, principal)] or chosen
     for product in chosen:
         home = node.homes[product.domain]
         access = project.products[product].product.access.value
@@ -102,6 +104,11 @@ def build(
         line: stage for product in chosen for line, stage in _stage_lines(node, project, project.products[product], run)
     }
     return BuildReport(tuple(run.told[table] for table in order), stages, tuple(_lowered(project, tasks, lineages)))
+
+
+def _may(node: Node, project: Project, product: ProductId, principal: Principal) -> bool:
+    home, access = node.homes[product.domain], project.products[product].product.access.value
+    return allowed(node, home, principal, Action.PUBLISH, product, access=access, project=project)[0]
 
 
 def _chosen(node: Node, project: Project, products: Collection[ProductId] | None) -> list[ProductId]:
@@ -313,5 +320,6 @@ def _tell(run: _Run, built: BuiltTable, tables: int, progress: Callable[[Event],
     run.told[built.table] = built
     word = {BUILT: "ok", UNCHANGED: "skip", FAILED: "fail"}[built.state]
     why = f"  {built.finding.message}" if built.finding is not None else ""
-    text = f"{word:<4}  {built.table}  {built.rows:,} rows  {built.seconds:.2f} s{why}".replace(",", " ")
+    rows = f"{built.rows:,}".replace(",", " ")
+    text = f"{word:<4}  {built.table}  {rows} rows  {built.seconds:.2f} s{why}"
     progress(Event(f"build.{built.state}", text, {**built.as_json(), "done": len(run.told), "tables": tables}))

@@ -104,18 +104,21 @@ def test(
     cancelled: Flag | None = None,
     limits: Limits = Limits(),
 ) -> ProductsReport:
-    """Test every port line of `products` (None: all with data on this node), as staged if `stage` and one waits.
+    """Test each port line of `products` (None: all of the principal's with data), as staged if `stage` and one waits.
 
     Reports are kept in the home, a whole one noted on its stage. Raises `NothingToTest`, `NotTester`, and what
     `engine.rules.process` raises; blocks, so call it from a thread of its own.
     """
     reports: list[LineReport] = []
     known: list[str] = []
-    for product in _chosen(node, project, products, stage):
+    chosen = list(_chosen(node, project, products, stage))
+    if products is None:
+        chosen = [product for product in chosen if _may(node, project, product, principal)[0]] or chosen
+    for product in chosen:
         home = node.find(product.domain)
         assert home is not None
         files = project.products[product]
-        _permitted(node, project, home, product, principal)
+        _permitted(node, project, product, principal)
         for line, contract, snapshot, staged in _lines(home, files, stage):
             progress(Event("test.started", f"{line} …", {"line": str(line)}))
             with Others(node, project, product) as others:
@@ -165,11 +168,15 @@ def _chosen(node: Node, project: Project, products: Collection[ProductId] | None
     yield from chosen
 
 
-def _permitted(node: Node, project: Project, home: Home, product: ProductId, principal: Principal) -> None:
-    access = project.products[product].product.access.value
-    may, because = "build" in principal.scopes, "the token has no scope build"
-    if may:
-        may, because = allowed(node, home, principal, Action.PUBLISH, product, access=access, project=project)
+def _may(node: Node, project: Project, product: ProductId, principal: Principal) -> tuple[bool, str]:
+    if "build" not in principal.scopes:
+        return False, "the token has no scope build"
+    home, access = node.homes[product.domain], project.products[product].product.access.value
+    return allowed(node, home, principal, Action.PUBLISH, product, access=access, project=project)
+
+
+def _permitted(node: Node, project: Project, product: ProductId, principal: Principal) -> None:
+    may, because = _may(node, project, product, principal)
     if not may:
         raise NotTester(f"{principal.id} may not test {product}: {because}", mend="ask a member of its owner team")
 
