@@ -17,9 +17,7 @@ _VERSIONED = re.compile(r"_v[0-9]+\Z", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,254}", re.ASCII)
 _ADDRESS = re.compile(r"([a-z][a-z0-9_]*)[/.]([a-z][a-z0-9_]*)(?:@([1-9][0-9]*|0))?", re.ASCII)
 
-RESERVED_DOMAINS = frozenset(
-    {"mesh", "main", "temp", "system", "memory", "information_schema", "pg_catalog", "public"}
-)
+RESERVED_DOMAINS = frozenset({"mesh", "main", "temp", "system", "memory", "information_schema", "pg_catalog", "public"})
 RESERVED_PRODUCTS = frozenset({"main", "information_schema", "pg_catalog"})
 
 
