@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import resource
@@ -186,3 +187,16 @@ def test_no_color_is_obeyed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setitem(main.commands, "status", colourful)  # type: ignore[attr-defined]
     assert CliRunner().invoke(main, ["status"], color=True).stdout == "red\n"
+
+
+def test_every_command_that_an_error_names_exists() -> None:
+    sentences = {"can", "does", "has", "never", "reads", "reports", "says", "shows", "knows", "made", "and", "or"}
+    named = {
+        text.value.split()[1].rstrip(".,:;")
+        for path in (Path(__file__).parents[2] / "src" / "hanse").rglob("*.py")
+        for text in ast.walk(ast.parse(path.read_text()))
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and text.value.startswith("hanse ")
+        if len(text.value.split()) > 1
+    }
+    assert {word for word in named if word.isalpha() and word.islower()} - sentences <= set(ALL)
+    assert {"search", "access", "token"} <= named

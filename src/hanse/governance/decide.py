@@ -139,7 +139,9 @@ def _remembered(facts: Facts, policies: Policies, who: Who, standing: Standing, 
     discover, read, *unmask = access.ask(asker, questions, context)
     if not who.reads:
         because = "the token lacks the scope read"
-        return Decision(table.id, False, discover.allowed, SCOPE, because, "hanse login")
+        return Decision(
+            table.id, False, discover.allowed, SCOPE, because, "hanse token PERSON --scope read, on the node's machine"
+        )
     if not read.allowed:
         slug, because, mend = _refusal(read, standing)
         return Decision(table.id, False, discover.allowed, slug, because, mend)

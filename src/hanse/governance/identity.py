@@ -26,6 +26,9 @@ ALGORITHMS = ("Ed25519", "EdDSA")
 _LONGEST_TOKEN = 8192
 
 
+_AGAIN = "hanse token PERSON, on the node's machine"
+
+
 class TokenRefused(HanseError):
     """The token is not accepted; `error` is the word of RFC 6750. The text never holds any of the token."""
 
@@ -35,10 +38,10 @@ class TokenRefused(HanseError):
         Kind.DENIED,
         "The token is not accepted",
         "A token must be signed by an issuer of the mesh, be meant for this node, and neither be ended nor too early.",
-        "Sign in again: hanse token PERSON on the node's machine, or hanse login.",
+        "Get a new one: hanse token PERSON on the node's machine.",
     )
 
-    def __init__(self, message: str, error: str = "invalid_token", mend: str = "hanse login") -> None:
+    def __init__(self, message: str, error: str = "invalid_token", mend: str = _AGAIN) -> None:
         super().__init__(message, mend=mend)
         self.error = error
 
