@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -538,3 +539,36 @@ def test_a_table_that_a_policy_reads_is_whole_too(tmp_path: Path) -> None:
         assert "hr.allowed" in str(caught.value)
 
     asked(test)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_damaged_copy_is_made_again_also_by_the_next_process(tmp_path: Path, again: bool) -> None:
+    masked_email = under(tmp_path, {("email",): Masked(Last(2), "r")})
+    question = "SELECT sum(id) AS s, min(email) AS e FROM hr.people"
+    wanted = [{"s": 28, "e": "****le"}]
+
+    async def test(engine: Engine) -> None:
+        assert await rows(engine, question, masked_email) == wanted
+        (copy,) = (tmp_path / "copies").rglob("*.parquet")
+        good = copy.read_bytes()
+        for bad in (good[: len(good) // 2], b"", *(good[:at] + b"\xff" + good[at + 1 :] for at in (12, 80, 200))):
+            copy.write_bytes(bad)
+            async with _maybe_another(engine, again) as asked_one:
+                assert await rows(asked_one, question, masked_email) == wanted
+        copy.with_suffix(".sum").unlink()
+        async with _maybe_another(engine, again) as asked_one:
+            assert await rows(asked_one, question, masked_email) == wanted
+
+    asked(test)
+
+
+@contextlib.asynccontextmanager
+async def _maybe_another(engine: Engine, another: bool) -> AsyncIterator[Engine]:
+    if not another:
+        yield engine
+        return
+    second = Engine(SETTINGS)
+    try:
+        yield second
+    finally:
+        await second.close()

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from hanse.engine import storage
 from hanse.engine.arrow_cast import ColumnsDiffer, ValueDoesNotFit
+from hanse.engine.errors import DataDamaged
 from hanse.engine.snapshot import TableSnapshot
 from hanse.errors import Place
 from hanse.names import ProductId, TableId
@@ -141,6 +142,17 @@ def test_upsert_replaces_rows_of_equal_keys_and_writes_only_touched_files_anew(w
     assert dict(world.rows(done))[42] == "new"
     assert {f.path for f in more.files} & {f.path for f in done.files} == {more.files[-1].path}
     assert world.rows(more)[3] == (2, "old") or (3, "old") in world.rows(more)
+
+
+def test_an_increment_writes_no_damaged_file_anew(world: World) -> None:
+    promised = table(k=INT, v=TEXT)
+    first = world.stage("select i::int k, 'old' v from range(10) r(i)", promised)
+    path = world.warehouse / first.files[0].path
+    raw = path.read_bytes()
+    path.write_bytes(raw[:20] + bytes([raw[20] ^ 1]) + raw[21:])
+    with pytest.raises(DataDamaged):
+        world.stage("select 3 k, 'new' v", promised, base=first, mode="upsert", keys=("k",))
+    assert list(world.warehouse.rglob("*.parquet")) == [path]
 
 
 def test_a_key_that_comes_twice_in_an_increment_is_refused(world: World) -> None:

@@ -22,7 +22,7 @@ from hanse.governance.decision import Grant
 from hanse.names import PortLine, ProductId
 from hanse.node.home import Home, HomeLocked
 from hanse.node.home.codec import moment
-from hanse.node.home.database import NewerStore, StoreUnreadable
+from hanse.node.home.database import NewerStore, StoreDown, StoreUnreadable
 from hanse.node.home.lock import Lock, holder
 from hanse.node.home.tables import AUDIT_ENTRY, AUDIT_HEAD
 from hanse.node.home.values import LineRecord, Publication
@@ -210,6 +210,33 @@ def test_texts_are_kept_once_and_policies_become_effective(make: Callable[[], Ho
         digest = home.store.put_policy_set({"mesh.yaml": "name: m"}, change.connection)
     assert home.store.meta("policies") == digest
     assert home.store.policy_set(digest) == {"mesh.yaml": "name: m"}
+
+
+def test_a_database_server_that_restarts_ends_no_home(make: Callable[[], Home], postgres: str) -> None:
+    home = make()
+    home.audit.open_sync({"act": "query"})
+    if home.store.database._engine.dialect.name != "postgresql":
+        return
+
+    def cut() -> None:
+        other = sa.create_engine(postgres)
+        with other.begin() as connection:
+            ended = "pg_terminate_backend(pid)"
+            connection.execute(sa.text(f"SELECT {ended} FROM pg_stat_activity WHERE pid <> pg_backend_pid()"))
+        other.dispose()
+
+    cut()
+    home.audit.open_sync({"act": "query"})
+
+    def change_cut_short() -> None:
+        with home.change() as change:
+            change.append({"act": "grant"})
+            cut()
+            change.append({"act": "grant"})
+
+    with pytest.raises(StoreDown):
+        change_cut_short()
+    assert home.audit.open_sync({"act": "query"}).endswith("/4")
 
 
 def test_keys_are_secret_and_stay(tmp_path: Path) -> None:

@@ -220,13 +220,13 @@ class DataDamaged(HanseError):
         Kind.FAILED,
         "A file of the published snapshot cannot be read",
         "Files of a snapshot never change; this one is missing or is not what was published.",
-        "The owner builds and publishes the product again, or restores the home.",
+        "The owner builds the product anew (hanse build PRODUCT --full) and publishes it, or restores the home.",
     )
 
     def __init__(self, tables: Iterable[str]) -> None:
         super().__init__(
             f"the published data of {', '.join(sorted(tables))} cannot be read",
-            mend="tell its owner: hanse build and hanse publish make it anew",
+            mend="tell its owner: hanse build --full and hanse publish make it anew",
         )
 
 

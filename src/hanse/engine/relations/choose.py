@@ -15,7 +15,6 @@ from hanse.engine.gate import Comparison, Gated
 from hanse.engine.relations.copies import HANDED, Copies
 from hanse.engine.relations.inputs import Input, SourceInput
 from hanse.engine.relations.policy import early, identity, is_clear, policy_select, visible
-from hanse.engine.relations.whole import Whole
 from hanse.engine.settings import EngineSettings
 from hanse.engine.storage.scan import scan_sql
 from hanse.names import literal, quote
@@ -64,7 +63,6 @@ class Relations:
 
     settings: EngineSettings
     copies: Copies
-    whole: Whole = field(default_factory=Whole)
     _plans: dict[int, _Plan] = field(default_factory=dict)
     _behind: set[asyncio.Task[Path]] = field(default_factory=set)
 
@@ -107,12 +105,12 @@ class Relations:
     async def _table(self, gated: Gated, given: Input, *, stream: bool) -> Relation:
         plan = self._plan(given)
         if plan.clear is not None:
-            await self.whole.sure(given)
+            await self.copies.whole.sure(given)
             return plan.clear
         assert plan.copy is not None
-        path = self.copies.find(plan.copy)
+        path = await self.copies.find(plan.copy)
         if path is None:
-            await self.whole.sure(given)
+            await self.copies.whole.sure(given)
         if path is None and stream and plan.size > self.settings.copy_at_once_bytes:
             relation = await self._streamed(gated, given, plan.copy)
             if relation is not None:
@@ -162,7 +160,6 @@ class Relations:
         for task in tuple(self._behind):
             task.cancel()
         await asyncio.gather(*self._behind, return_exceptions=True)
-        await self.whole.close()
 
 
 def needed(gated: Gated, given: Input) -> tuple[list[str] | None, list[Comparison]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import secrets
 import time
@@ -15,11 +16,14 @@ from hanse.engine.errors import DataDamaged, MemoryLimit, PolicyFailed, TimeLimi
 from hanse.engine.relations.inputs import Input
 from hanse.engine.relations.masks import pads
 from hanse.engine.relations.policy import PolicySelect, fingerprint, policy_select
+from hanse.engine.relations.whole import Whole
 from hanse.engine.settings import GIB, EngineSettings
+from hanse.engine.snapshot import DataFile
 from hanse.engine.worker.frames import Closed, Frame
 from hanse.engine.worker.process import Zygote, ask
 from hanse.names import TableId
 
+_SUM = ".sum"  # beside each copy: its checksum
 HANDED = GIB // 2  # bytes of Arrow that the trusted reader hands over at most
 
 
@@ -30,6 +34,7 @@ class Copy:
     path: Path
     size: int
     used: float
+    sha256: str
     table: TableId | None = None
 
 
@@ -38,6 +43,7 @@ class Copies:
 
     def __init__(self, settings: EngineSettings, zygote: Zygote, evicted: Callable[[Path], None]) -> None:
         self._settings, self._zygote, self._evicted = settings, zygote, evicted
+        self.whole = Whole()
         self._known: dict[Path, Copy] = {}
         self._making: dict[Path, asyncio.Task[Path]] = {}
         self._seen: set[Path] = set()
@@ -50,14 +56,15 @@ class Copies:
         folder = f"{table.product.name}.v{table.major}.{table.table}"
         return given.copies / folder / f"{fingerprint(given)}.parquet"
 
-    def find(self, path: Path) -> Path | None:
-        """The copy, if it stands."""
+    async def find(self, path: Path) -> Path | None:
+        """The copy, if it stands and is what was made; a damaged one is removed, to be made again."""
         self._look(path.parent.parent)
         copy = self._known.get(path)
         if copy is None:
             return None
-        if not path.exists():
-            del self._known[path]
+        if not await self.whole.holds(path, DataFile(path.name, copy.size, copy.sha256, 0)):
+            if self._known.get(path) is copy:
+                self._remove(path)
             return None
         copy.used = time.monotonic()
         return path
@@ -80,11 +87,13 @@ class Copies:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = path.with_name(f".{secrets.token_hex(8)}.part")
         try:
-            size = await self._read(given, policy_select(given), part, "parquet")
+            await self._read(given, policy_select(given), part, "parquet")
+            size, digest = await asyncio.to_thread(_sealed, part, path.with_suffix(_SUM))
             os.rename(part, path)
         finally:
             part.unlink(missing_ok=True)
-        self._known[path] = Copy(path, size, time.monotonic(), given.facts.id)
+        self.whole.made(path)
+        self._known[path] = Copy(path, size, time.monotonic(), digest, given.facts.id)
         self._shrink(path.parent.parent, keep=path)
         return path
 
@@ -141,11 +150,12 @@ class Copies:
             return
         self._seen.add(folder)
         for path in folder.glob("*/*"):
-            if path.suffix == ".parquet":
+            sealed = path.with_suffix(_SUM)
+            if path.suffix == ".parquet" and sealed.is_file():
                 facts = path.stat()
                 age = max(0.0, time.time() - facts.st_atime)
-                self._known[path] = Copy(path, facts.st_size, time.monotonic() - age)
-            else:
+                self._known[path] = Copy(path, facts.st_size, time.monotonic() - age, sealed.read_text())
+            elif path.suffix != _SUM or not path.with_suffix(".parquet").is_file():
                 path.unlink(missing_ok=True)
 
     def _shrink(self, folder: Path, keep: Path) -> None:
@@ -161,8 +171,10 @@ class Copies:
     def _remove(self, path: Path) -> None:
         self._known.pop(path, None)
         self._evicted(path)
+        self.whole.gone(path)
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+            path.with_suffix(_SUM).unlink(missing_ok=True)
 
     def drop(self, copies: Path, table: TableId | None = None) -> int:
         """Remove the copies of `table`, or all of a home: called when a grant or policy goes. The number removed."""
@@ -183,3 +195,14 @@ class Copies:
         for task in self._making.values():
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.whole.close()
+
+
+def _sealed(part: Path, seal: Path) -> tuple[int, str]:
+    """Make a finished copy durable, and its checksum beside it; its size in bytes and the checksum."""
+    with part.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        os.fsync(opened.fileno())
+        size = opened.tell()
+    seal.write_text(digest)
+    return size, digest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from hanse.engine.errors import DataDamaged
 from hanse.engine.relations.inputs import Input
 from hanse.engine.snapshot import DataFile
+from hanse.engine.storage.durable import is_whole
 
 _AT_ONCE = 2
 _State = tuple[int, ...]
@@ -35,6 +35,23 @@ class Whole:
             unknown = list(self._unknown(one))
             if not all(await asyncio.gather(*(self._read(one.warehouse / file.path, file) for file in unknown))):
                 raise DataDamaged([str(one.facts.id)])
+
+    async def holds(self, path: Path, file: DataFile) -> bool:
+        """Whether the file at `path` is still `file`."""
+        try:
+            state = _state(str(path))
+        except OSError:
+            return False
+        known = self._known.get(str(path))
+        return known[1] if known is not None and known[0] == state else await self._read(path, file)
+
+    def made(self, path: Path) -> None:
+        """Take note of a file that was just written and read back."""
+        self._known[str(path)] = (_state(str(path)), True)
+
+    def gone(self, path: Path) -> None:
+        """Forget a file that was removed."""
+        self._known.pop(str(path), None)
 
     def _unknown(self, given: Input) -> Iterator[DataFile]:
         """The files of `given` that are yet to be read; raises at once for one that is missing or known as damaged."""
@@ -74,14 +91,6 @@ class Whole:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def is_whole(path: Path, file: DataFile) -> bool:
-    """Whether the file at `path` is byte for byte the recorded one; raises `OSError` when it cannot be read."""
-    if path.stat().st_size != file.size:
-        return False
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
 
 
 def _state(path: str) -> _State:

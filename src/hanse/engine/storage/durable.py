@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
 
-from hanse.engine.snapshot import TableSnapshot
+from hanse.engine.snapshot import DataFile, TableSnapshot
 from hanse.errors import HanseError, Kind, code
 
 
@@ -46,6 +47,14 @@ def sync_durable(warehouse: Path, snapshot: TableSnapshot) -> None:
             folder = folder.parent
     except OSError as error:
         raise NotDurable(snapshot.table, error.strerror or type(error).__name__) from error
+
+
+def is_whole(path: Path, file: DataFile) -> bool:
+    """Whether the file at `path` is byte for byte the recorded one; raises `OSError` when it cannot be read."""
+    if path.stat().st_size != file.size:
+        return False
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
 
 
 def table_folder(warehouse: Path, iceberg_table: str) -> Path:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hanse.engine.arrow_cast import fitted
+from hanse.engine.errors import DataDamaged
 from hanse.engine.snapshot import DataFile, StoredColumn, TableSnapshot
-from hanse.engine.storage.durable import table_folder
+from hanse.engine.storage.durable import is_whole, table_folder
 from hanse.engine.storage.write import Written, write_files
 from hanse.errors import HanseError, Kind, code
 from hanse.names import TableId, literal, quote
@@ -246,6 +247,8 @@ def _replace(
     with duckdb.connect() as engine:
         try:
             for file in base.files:
+                if not _whole(warehouse, file):  # it would be written anew, with a checksum that fits
+                    raise DataDamaged([base.iceberg_table])
                 # read by field ids whatever the file was written under: `columns` are the new schema's
                 alone = TableSnapshot(base.table, base.iceberg_table, base.snapshot_id, -1, columns, (file,), file.rows)
                 rows = f"({scan_sql(alone, warehouse)}) AS held"
@@ -262,6 +265,13 @@ def _replace(
                 done.path.unlink(missing_ok=True)
             raise
     return _Replaced(tuple(kept), frozenset(gone), tuple(anew))
+
+
+def _whole(warehouse: Path, file: DataFile) -> bool:
+    try:
+        return is_whole(warehouse / file.path, file)
+    except OSError:
+        return False
 
 
 def _as_stored(
