@@ -325,6 +325,20 @@ def test_sql_that_cannot_be_taken_apart_is_a_warning_and_accuses_no_port() -> No
     assert [(f.code, f.severity) for f in findings] == [("build.unreadable-sql", Severity.WARNING)]
 
 
+@pytest.mark.parametrize(
+    ("sql", "line", "said"),
+    [
+        ("", 1, "holds 0 statements"),
+        ("SELECT 1; SELECT 2", 1, "holds 2 statements"),
+        ("DROP TABLE orders", 1, "kind DROP"),
+    ],
+)
+def test_sql_that_is_surely_no_select_is_an_error_at_its_own_file(sql: str, line: int, said: str) -> None:
+    finding = only(errors(**{"growth/baskets/baskets.sql": sql}))
+    assert (finding.code, finding.file, finding.line) == ("build.unreadable-sql", "growth/baskets/baskets.sql", line)
+    assert said in finding.message
+
+
 # -- cycles
 
 

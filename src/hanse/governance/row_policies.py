@@ -123,8 +123,9 @@ def _bind(policy: RowPolicy, values: tuple[tuple[str, Attribute], ...], exact: s
             return exp.Boolean(this=value)
         if isinstance(value, str):
             return exp.Literal.string(value)
-        # a minus sign is an operator in the tree; exponents are written out by repr and read as numbers
-        number = exp.Literal.number(repr(abs(value)))
+        # a minus sign is an operator in the tree; without an exponent DuckDB would read a DECIMAL, and round it anew
+        text = repr(abs(value))
+        number = exp.Literal.number(f"{text}e0" if isinstance(value, float) and "e" not in text else text)
         return exp.Paren(this=exp.Neg(this=number)) if value < 0 else number
 
     def whole(value: Attribute) -> exp.Expression:

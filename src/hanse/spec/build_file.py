@@ -210,7 +210,8 @@ class _Reader:
         python = "python" in tree
         file = tree.get("python" if python else "sql")
         if not isinstance(file, str) or ("sql" in tree) == python:
-            self.bad(at, f"table {table!r} has no transform", "write exactly one of sql: FILE.sql and python: FILE.py")
+            said = "two transforms" if "sql" in tree and python else "no transform"
+            self.bad(at, f"table {table!r} has {said}", "write exactly one of sql: FILE.sql and python: FILE.py")
             return None
         text = self.files.get(file)
         if text is None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Set
+from pathlib import PurePosixPath
 
-from hanse.errors import Finding, Kind, Severity, code
+from hanse.errors import Finding, Kind, Place, Severity, code
 from hanse.names import ProductId, TableId
 from hanse.spec.document import load
 from hanse.spec.lineage import Address, product_reads, table_of
@@ -59,7 +60,7 @@ def transform_findings(project: Project, files: ProductFiles, nearest: Near) -> 
             continue
         if not reads.readable:
             certain = False
-            yield _told(transform, UNREADABLE, "what it reads cannot be told", "write one SELECT", Severity.WARNING)
+            yield _unreadable(transform)
             continue
         for address in sorted(reads.tables):
             if len(address) == 1:
@@ -150,6 +151,34 @@ def _columns(project: Project, transform: Transform, nearest: Near) -> Iterator[
                 near = nearest(column[:255], known) or known[:10]
                 message = f"input {name!r} has no column {column[:63]!a}"
                 yield _told(transform, UNKNOWN, message, f"write {' or '.join(near)}")
+
+
+def _unreadable(transform: Transform) -> Finding:
+    """Why it cannot be told what a transform reads, at its place in the SQL file."""
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import ParseError, SqlglotError
+
+    file = (PurePosixPath(transform.place.file).parent / transform.file).as_posix()
+    message, place, severity = "what it reads cannot be told", Place(file), Severity.WARNING
+    try:
+        statements = [
+            s for s in sqlglot.parse(transform.code, dialect="duckdb") if s and not isinstance(s, exp.Semicolon)
+        ]
+    except (SqlglotError, RecursionError) as error:
+        # the engine knows more SQL than this parser, and has the last word
+        if isinstance(error, ParseError) and error.errors:
+            first = error.errors[0]
+            place = Place(file, int(first.get("line") or 1), int(first.get("col") or 1))
+            message = f"it cannot be read here, so what it reads cannot be told: {first.get('description')}".rstrip(".")
+    else:
+        acts = (exp.Create, exp.Drop, exp.Alter, exp.Insert, exp.Update, exp.Delete, exp.Copy, exp.Attach, exp.Set)
+        if len(statements) != 1:
+            message, severity = f"it holds {len(statements)} statements, not one", Severity.ERROR
+        elif isinstance(statements[0], acts):
+            kind = type(statements[0]).__name__.upper()
+            message, severity = f"it is a statement of kind {kind}, not a SELECT", Severity.ERROR
+    return Finding.at(place, UNREADABLE, message, mend="write one SELECT", severity=severity)
 
 
 def _told(transform: Transform, slug: str, message: str, mend: str, severity: Severity = Severity.ERROR) -> Finding:
