@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from hanse.engine.sources import SourceBadOption, SourceMissing, SourceOutsideRoot, reader
+from hanse.engine.sources import Given, Scan, SourceBadOption, SourceMissing, SourceOutsideRoot, Wanted, reader
 from hanse.engine.sources.files import FILES
 from hanse.errors import Place
 from hanse.spec.model import Source
@@ -32,7 +32,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def rows(root: Path, wanted: Source) -> list[tuple[Any, ...]]:
-    scan = FILES.scan(wanted, [root], root)
+    scan = scan(wanted, root)
     return duckdb.sql(f"select * from {scan.scan} order by all").fetchall()
 
 
@@ -45,7 +45,7 @@ def test_parquet_csv_and_json_are_read(root: Path) -> None:
 def test_a_folder_and_a_pattern_are_many_files(root: Path) -> None:
     assert rows(root, source("data/deep")) == [(1, "x"), (2, "y")]
     assert rows(root, source("data/**/part-*.csv")) == [(1, "x"), (2, "y")]
-    assert len(FILES.scan(source("data/deep"), [root], root).files) == 2
+    assert len(scan(source("data/deep"), root).files) == 2
 
 
 def test_the_plug_in_is_found_by_its_kind() -> None:
@@ -57,7 +57,7 @@ def test_the_plug_in_is_found_by_its_kind() -> None:
 
 def test_a_missing_file_offers_the_nearest(root: Path) -> None:
     with pytest.raises(SourceMissing) as told:
-        FILES.scan(source("data/one.parqet"), [root], root)
+        scan(source("data/one.parqet"), root)
     assert told.value.mend == "did you mean 'data/one.parquet'?"
     assert told.value.where == "build.yaml:3:5"
 
@@ -66,9 +66,9 @@ def test_a_missing_file_offers_the_nearest(root: Path) -> None:
 def test_what_lies_outside_the_roots_is_refused_whether_it_exists_or_not(root: Path, path: str) -> None:
     (root.parent / "secret.csv").write_text("a\n1\n")
     with pytest.raises(SourceOutsideRoot):
-        FILES.scan(source(path), [root], root)
+        scan(source(path), root)
     with pytest.raises(SourceOutsideRoot):
-        FILES.fingerprint(source(path), [root], root)
+        FILES.fingerprint(source(path), Given([root], root))
 
 
 def test_a_link_that_leaves_the_roots_is_refused(root: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_link_that_leaves_the_roots_is_refused(root: Path) -> None:
     (root / "away").symlink_to(root.parent)
     for path in ("data/deep/link.csv", "data/deep", "data/deep/*.csv", "away/secret.csv", "away/*.csv"):
         with pytest.raises(SourceOutsideRoot):
-            FILES.scan(source(path), [root], root)
+            scan(source(path), root)
 
 
 @pytest.mark.parametrize(
@@ -97,22 +97,22 @@ def test_what_a_node_or_a_home_keeps_is_no_source(root: Path, path: str) -> None
     (root / ".hanse" / "issuer").write_text("a")
     (root / "data" / "link").symlink_to(root / ".hanse" / "homes" / "sales" / "warehouse")
     with pytest.raises(SourceOutsideRoot):
-        FILES.scan(source(path, format="csv"), [root], root)
+        scan(source(path, format="csv"), root)
 
 
 def test_a_device_is_no_file(root: Path) -> None:
     os.mkfifo(root / "data" / "pipe.csv")
     with pytest.raises(SourceMissing):
-        FILES.scan(source("data/pipe.csv"), [root], root)
+        scan(source("data/pipe.csv"), root)
 
 
 def test_a_fingerprint_changes_with_data_and_options_only(root: Path) -> None:
-    first = FILES.fingerprint(source("data/two.csv"), [root], root)
-    assert FILES.fingerprint(source("data/two.csv"), [root], root) == first
-    assert FILES.fingerprint(source("data/two.csv", delimiter=";"), [root], root) != first
+    first = FILES.fingerprint(source("data/two.csv"), Given([root], root))
+    assert FILES.fingerprint(source("data/two.csv"), Given([root], root)) == first
+    assert FILES.fingerprint(source("data/two.csv", delimiter=";"), Given([root], root)) != first
     (root / "data" / "two.csv").write_text("a;b\n1;x\n2;NB\n")
     os.utime(root / "data" / "two.csv", ns=(1, 1))
-    assert FILES.fingerprint(source("data/two.csv"), [root], root) != first
+    assert FILES.fingerprint(source("data/two.csv"), Given([root], root)) != first
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ def test_a_fingerprint_changes_with_data_and_options_only(root: Path) -> None:
 )
 def test_an_option_that_does_not_exist_names_those_that_do(root: Path, options: dict[str, Any], mend: str) -> None:
     with pytest.raises(SourceBadOption) as told:
-        FILES.scan(source("data/two.csv", **options), [root], root)
+        scan(source("data/two.csv", **options), root)
     assert mend in told.value.mend
 
 
 def test_a_text_in_an_option_stays_a_text(root: Path) -> None:
-    scan = FILES.scan(source("data/two.csv", delimiter="';--"), [root], root)
+    scan = scan(source("data/two.csv", delimiter="';--"), root)
     assert "delim = ''';--'" in scan.scan

@@ -1,81 +1,139 @@
-"""Sources: what a build may read besides products. Plug-ins of `hanse.sources` turn a name into a scan."""
+"""Sources: what a build may read besides products. Plug-ins of `hanse.sources` turn a name into a scan.
+
+The same call serves everyone who wants rows of a source, wherever it lies:
+
+    given = Given(roots, base, connection, egress)
+    scan = reader(source).scan(source, given, Wanted(), folder)
+    duckdb.sql(f"SELECT * FROM {scan.scan}")
+
+`scan.scan` reads local files only: a source that lies elsewhere was read into `folder` (empty, the caller's, removed
+by the caller) before. To profile `CONNECTION.table`, read `Source(name, connection.kind, {"table": …}, place)`, with
+`Wanted(rows=…)` for a bounded part of it. `hanse.node.sources` does all of this for a domain of a node.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from hanse import plugins
-from hanse.errors import HanseError, Kind, code
+from hanse.engine.sources.egress import Egress
+from hanse.engine.sources.errors import (
+    SourceBadOption,
+    SourceMissing,
+    SourceOutsideRoot,
+    SourceUnreachable,
+    SourceUnreadable,
+)
 from hanse.names import nearest
 from hanse.spec.model import Source
 
+__all__ = [
+    "Connection",
+    "Given",
+    "Reader",
+    "Scan",
+    "Since",
+    "Source",
+    "SourceBadOption",
+    "SourceMissing",
+    "SourceOutsideRoot",
+    "SourceUnreachable",
+    "SourceUnreadable",
+    "Wanted",
+    "reader",
+]
 GROUP = "hanse.sources"
+NOWHERE = Egress()
+MOST_BYTES = 64 << 30
 
 
-class SourceMissing(HanseError):
-    kind = Kind.NOT_FOUND
-    code = code(
-        "build.source-missing",
-        Kind.NOT_FOUND,
-        "A source's file is not there",
-        "Relative paths are resolved on the node, below the roots that its operator listed.",
-        "Mend the path in build.yaml, or put the file there.",
-    )
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection of a domain with its values put in: it holds secrets, so it is never printed and never stored."""
+
+    name: str
+    kind: str
+    options: Mapping[str, Any] = field(repr=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def redact(self, text: str) -> str:
+        """`text` without any value that came from a variable, should a driver's message repeat one."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "…")
+        return text
 
 
-class SourceOutsideRoot(HanseError):
-    kind = Kind.DENIED
-    code = code(
-        "build.source-outside-root",
-        Kind.DENIED,
-        "A source lies outside the roots that the operator listed",
-        "A build reads files only below those folders; links are followed only while they stay inside.",
-        "Move the file, or have the operator add its folder to `roots` in .hanse/node.yaml.",
-    )
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a source is read with: the operator's roots, egress and limits, and the domain's connection."""
+
+    roots: Sequence[Path]
+    base: Path  # relative paths of sources start here
+    connection: Connection | None = None
+    egress: Egress = NOWHERE
+    seconds: float = 30.0  # how long a source may keep the node waiting for its first or next word
+    most_bytes: int = MOST_BYTES  # of what is read from elsewhere
 
 
-class SourceUnreadable(HanseError):
-    kind = Kind.INVALID
-    code = code(
-        "build.source-unreadable",
-        Kind.INVALID,
-        "A source's file cannot be read as what it is said to be",
-        "The file is damaged or of another format, or its rows do not match what was found at its start.",
-        "Mend the file, or state its format and options in build.yaml.",
-    )
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Only rows whose `column` is at or after `moment` are wanted."""
+
+    column: str
+    moment: datetime | date
 
 
-class SourceBadOption(HanseError):
-    kind = Kind.INVALID
-    code = code(
-        "build.source-option",
-        Kind.INVALID,
-        "A source is described with something its kind does not have",
-        "Each kind of source has its own options.",
-        "`hanse explain build.source-option`; the message names the options that exist.",
-    )
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The part of a source that is needed; a reader may give more columns or rows, never fewer."""
+
+    columns: frozenset[str] | None = None  # lowered names; None: all
+    since: Since | None = None
+    rows: int | None = None  # at most so many, whichever come first
+
+    def of(self, columns: Iterable[str]) -> list[str]:
+        """Those of `columns` that are wanted, and at least one, since a scan of none has no rows."""
+        known = list(columns)
+        needed = set() if self.since is None else {self.since.column.lower()}
+        chosen = [c for c in known if self.columns is None or c.lower() in self.columns or c.lower() in needed]
+        return chosen or known[:1]
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """How to read a source now: `scan` is one DuckDB table-function call over `files`, which are real paths."""
+    """How to read a source now: `scan` is one DuckDB table-function call over `files`, which are real paths.
+
+    `rows` is how many rows a source that lies elsewhere handed over; None for files that are read where they are.
+    """
 
     name: str
     scan: str
     files: tuple[Path, ...]
+    rows: int | None = None
+    columns: Mapping[str, str] | None = None  # all of the source's columns and their types, as it said
 
 
 class Reader(Protocol):
-    """A kind of source."""
+    """A kind of source. One with a `kind` of connection is `remote`: it runs in a process of its own, with limits."""
 
-    def scan(self, source: Source, roots: Sequence[Path], base: Path) -> Scan:
-        """Resolve `source` (relative paths from `base`) below `roots`; raises the errors above, opens no file."""
+    remote: bool
 
-    def fingerprint(self, source: Source, roots: Sequence[Path], base: Path) -> str:
-        """A text that changes when the data does; cheap, and without importing an engine."""
+    def scan(self, source: Source, given: Given, wanted: Wanted, folder: Path) -> Scan:
+        """Say how to read what is `wanted` of `source`; raises the errors of `hanse.engine.sources.errors`.
+
+        What lies elsewhere is read now, into the empty `folder`, in bounded memory; what lies below the roots is
+        only found, not opened.
+        """
+
+    def fingerprint(self, source: Source, given: Given) -> str | None:
+        """A text that changes when the data does, cheaply; None when that cannot be told, and then it is read."""
+
+    def check(self, given: Given) -> str:
+        """Connect to `given.connection` and say in a few words what answered; raises as `scan` does."""
 
 
 def reader(source: Source) -> Reader:

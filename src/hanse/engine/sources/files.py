@@ -6,11 +6,11 @@ import glob
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hanse.engine.sources import Scan, SourceBadOption, SourceMissing, SourceOutsideRoot
+from hanse.engine.sources import Given, Scan, SourceBadOption, SourceMissing, SourceOutsideRoot, Wanted
 from hanse.names import literal, nearest
 from hanse.spec.model import Source
 
@@ -79,22 +79,24 @@ _FUNCTIONS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
 class Files:
     """The kind `files`: `path` (a file, a folder or a pattern), `format` where the ending does not tell it."""
 
-    def scan(self, source: Source, roots: Sequence[Path], base: Path) -> Scan:
-        """The files of `source` as they are now, and the call that reads them."""
-        files = self._files(source, roots, base)
-        format_ = self._format(source, files)
-        options = self._parameters(source, format_)
-        listed = ", ".join(literal(str(file)) for file in files)
-        arguments = "".join(f", {name} = {value}" for name, value in options)
-        return Scan(source.name, f"{_FUNCTIONS[format_]}([{listed}]{arguments})", files)
+    remote = False
 
-    def fingerprint(self, source: Source, roots: Sequence[Path], base: Path) -> str:
+    def scan(self, source: Source, given: Given, wanted: Wanted, folder: Path) -> Scan:
+        """The files of `source` as they are now, and the call that reads them."""
+        files = self._files(source, given.roots, given.base)
+        return Scan(source.name, scan_of(source, files), files)
+
+    def fingerprint(self, source: Source, given: Given) -> str | None:
         """A hash over the files' names below `base`, sizes and times of change, and the options."""
         told = hashlib.sha256(repr(sorted(source.options.items())).encode())
-        for file in self._files(source, roots, base):
+        for file in self._files(source, given.roots, given.base):
             status = file.stat()
-            told.update(f"{os.path.relpath(file, base)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            told.update(f"{os.path.relpath(file, given.base)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return told.hexdigest()
+
+    def check(self, given: Given) -> str:
+        """Files need no connection: there is nothing to try."""
+        return "files on this node"
 
     def _files(self, source: Source, roots: Sequence[Path], base: Path) -> tuple[Path, ...]:
         wanted = source.options.get("path")
@@ -151,49 +153,59 @@ class Files:
                 mend="move the file below the project, or have the operator add its folder to roots in node.yaml",
             )
 
-    def _format(self, source: Source, files: Sequence[Path]) -> str:
-        stated = source.options.get("format")
-        if stated is not None:
-            if stated in _FUNCTIONS:
-                return str(stated)
-            near = nearest(str(stated), _FUNCTIONS) or list(_FUNCTIONS)
-            raise SourceBadOption(
-                f"source {source.name!r}: there is no format {stated!r}",
-                where=str(source.place),
-                mend=f"write format: {' or '.join(near)}",
-            )
-        formats = {_FORMATS.get(_ending(file)) for file in files}
-        if len(formats) == 1 and (one := formats.pop()) is not None:
-            return one
-        raise SourceBadOption(
-            f"source {source.name!r}: the files' endings do not tell one format",
-            where=str(source.place),
-            mend="add format: parquet, csv or json",
-        )
 
-    def _parameters(self, source: Source, format_: str) -> list[tuple[str, str]]:
-        known = _OPTIONS[format_]
-        out = []
-        for name, value in source.options.items():
-            if name in _ANY:
-                continue
-            if name not in known:
-                near = nearest(name, known) or sorted(known)
-                raise SourceBadOption(
-                    f"source {source.name!r}: {format_} files have no option {name!r}",
-                    where=str(source.place),
-                    mend=f"write one of: {', '.join(near)}",
-                )
-            parameter, write = known[name]
-            try:
-                out.append((parameter, write(value)))
-            except TypeError as error:
-                raise SourceBadOption(
-                    f"source {source.name!r}: option {name!r} wants {error}",
-                    where=str(source.place),
-                    mend=f"write {name}: with {error}",
-                ) from None
-        return out
+def scan_of(source: Source, files: Sequence[Path], own: Iterable[str] = _ANY) -> str:
+    """The call that reads `files` as `source` describes them; `own` are options that do not describe the files."""
+    format_ = _format(source, files)
+    listed = ", ".join(literal(str(file)) for file in files)
+    arguments = "".join(f", {name} = {value}" for name, value in _parameters(source, format_, own))
+    return f"{_FUNCTIONS[format_]}([{listed}]{arguments})"
+
+
+def _format(source: Source, files: Sequence[Path]) -> str:
+    stated = source.options.get("format")
+    if stated is not None:
+        if stated in _FUNCTIONS:
+            return str(stated)
+        near = nearest(str(stated), _FUNCTIONS) or list(_FUNCTIONS)
+        raise SourceBadOption(
+            f"source {source.name!r}: there is no format {stated!r}",
+            where=str(source.place),
+            mend=f"write format: {' or '.join(near)}",
+        )
+    formats = {_FORMATS.get(_ending(file)) for file in files}
+    if len(formats) == 1 and (one := formats.pop()) is not None:
+        return one
+    raise SourceBadOption(
+        f"source {source.name!r}: the files' endings do not tell one format",
+        where=str(source.place),
+        mend="add format: parquet, csv or json",
+    )
+
+
+def _parameters(source: Source, format_: str, own: Iterable[str]) -> list[tuple[str, str]]:
+    known = _OPTIONS[format_]
+    out = []
+    for name, value in source.options.items():
+        if name in own:
+            continue
+        if name not in known:
+            near = nearest(name, known) or sorted(known)
+            raise SourceBadOption(
+                f"source {source.name!r}: {format_} files have no option {name!r}",
+                where=str(source.place),
+                mend=f"write one of: {', '.join(near)}",
+            )
+        parameter, write = known[name]
+        try:
+            out.append((parameter, write(value)))
+        except TypeError as error:
+            raise SourceBadOption(
+                f"source {source.name!r}: option {name!r} wants {error}",
+                where=str(source.place),
+                mend=f"write {name}: with {error}",
+            ) from None
+    return out
 
 
 def _ending(file: Path) -> str:

@@ -16,7 +16,7 @@ from hanse.engine.gate import Gated, Reference
 from hanse.engine.relations.inputs import Input, SourceInput
 from hanse.engine.settings import MIB, Limits
 from hanse.engine.snapshot import TableSnapshot
-from hanse.engine.sources import Scan, SourceUnreadable, reader
+from hanse.engine.sources import Given, Scan, SourceUnreadable, Wanted, reader
 from hanse.errors import HanseError, Kind
 from hanse.governance.decide import fingerprint as decision_fingerprint
 from hanse.names import PortLine, TableId, literal, nearest, quote
@@ -268,10 +268,10 @@ class Builder:
         return source
 
     def _scan(self, source: Source, task: Task) -> Scan:
-        return reader(source).scan(source, self.node.settings.roots, task.folder)
+        return reader(source).scan(source, Given(self.node.settings.roots, task.folder), Wanted(), task.folder)
 
     def _mark(self, source: Source, task: Task) -> str:
-        return reader(source).fingerprint(source, self.node.settings.roots, task.folder)
+        return reader(source).fingerprint(source, Given(self.node.settings.roots, task.folder)) or ""
 
 
 def _limits(task: Task) -> Mapping[str, Any]:
