@@ -31,9 +31,12 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+def scan(wanted: Source, root: Path) -> Scan:
+    return FILES.scan(wanted, Given([root], root), Wanted(), root)
+
+
 def rows(root: Path, wanted: Source) -> list[tuple[Any, ...]]:
-    scan = scan(wanted, root)
-    return duckdb.sql(f"select * from {scan.scan} order by all").fetchall()
+    return duckdb.sql(f"select * from {scan(wanted, root).scan} order by all").fetchall()
 
 
 def test_parquet_csv_and_json_are_read(root: Path) -> None:
@@ -131,5 +134,5 @@ def test_an_option_that_does_not_exist_names_those_that_do(root: Path, options: 
 
 
 def test_a_text_in_an_option_stays_a_text(root: Path) -> None:
-    scan = scan(source("data/two.csv", delimiter="';--"), root)
-    assert "delim = ''';--'" in scan.scan
+    made = scan(source("data/two.csv", delimiter="';--"), root)
+    assert "delim = ''';--'" in made.scan
