@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from hanse.cli import failures
 from hanse.cli.main import VERBS, main
 from hanse.cli.state import State
-from hanse.client import ClientError
+from hanse.client import HanseError as NodeError
 from hanse.errors import Finding, HanseError, Kind, RejectedError, Severity
 
 HANSE = Path(sys.executable).with_name("hanse")
@@ -60,7 +60,7 @@ def test_help_imports_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert loaded.isdisjoint({"rich", "httpx", "fastapi", "duckdb", "pyarrow", "sqlalchemy", "sqlglot", "yaml"})
+    assert loaded.isdisjoint({"rich", "httpx", "urllib3", "fastapi", "duckdb", "pyarrow", "sqlalchemy", "sqlglot", "yaml"})
 
 
 @pytest.mark.parametrize("verb", ALL)
@@ -118,7 +118,7 @@ def test_without_a_project_the_way_out_is_told(tmp_path: Path) -> None:
 )
 def test_each_kind_of_error_has_its_exit_code(kind: Kind, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = {"kind": kind.value, "code": "query.x", "detail": "it did not work", "mend": "do the other thing"}
-    done = _told(ClientError(problem), monkeypatch)
+    done = _told(NodeError(problem), monkeypatch)
     assert done.exit_code == status
     assert done.stderr == "query.x  it did not work\n\nmend: do the other thing\n"
     assert done.stdout == ""
@@ -135,7 +135,7 @@ def test_findings_are_told_all_at_once_and_exit_with_one(monkeypatch: pytest.Mon
 def test_findings_that_a_node_sent_are_told_like_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     finding = Finding("a.yaml", 3, 1, "contract.x", "first", severity=Severity.WARNING)
     sent = json.loads(json.dumps(RejectedError("plan", [finding]).as_problem(), default=str))
-    done = _told(ClientError({"kind": "invalid", **sent}), monkeypatch)
+    done = _told(NodeError({"kind": "invalid", **sent}), monkeypatch)
     assert done.exit_code == failures.FINDINGS
     assert "contract.x (warning) a.yaml:3:1  first" in done.stderr
 

@@ -82,15 +82,15 @@ def _homes(root: Path) -> Iterator[Sign]:
 
 def _addresses(root: Path) -> Iterator[Sign]:
     from hanse.cli.local import holder
-    from hanse.client import Client, ClientError
+    from hanse.client import Client, HanseError
 
     address = holder(root)
     if address is not None:
         try:
             Client(address, None, timeout=5).get("/ready")
             yield Sign("ok", f"the node at {address} is ready")
-        except ClientError as error:
-            yield Sign("fail", f"the node at {address} holds the homes and is not ready: {error}", "restart it")
+        except HanseError as error:
+            yield Sign("fail", f"the node at {address} holds the homes and is not ready: {error.message}", "restart it")
         return
     from hanse.protocols.http.listen import is_free
 

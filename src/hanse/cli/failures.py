@@ -15,7 +15,7 @@ import click
 from hanse import __version__
 from hanse.cli.findings import printable
 from hanse.cli.state import State
-from hanse.client.errors import ClientError
+from hanse.client.errors import HanseError as NodeError
 from hanse.errors import HanseError, Kind, code
 from hanse.names import nearest
 
@@ -52,7 +52,7 @@ def tell(error: Exception, words: Sequence[str], flags: State) -> int:
         return _usage(error, words, flags)
     if isinstance(error, HanseError):
         return _problem({"kind": error.kind.value, **error.as_problem()}, flags)
-    if isinstance(error, ClientError):
+    if isinstance(error, NodeError):
         return _problem(error.problem, flags)
     return _fault(error, words, flags)
 

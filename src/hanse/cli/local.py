@@ -86,6 +86,18 @@ def person_of_login(root: Path, login: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def login_token(root: Path) -> str | None:
+    """The token of the person whose `login` is the system's user, for whoever can read the issuer's key; else None."""
+    import os
+    import pwd
+
+    person = person_of_login(root, pwd.getpwuid(os.getuid()).pw_name)
+    try:
+        return None if person is None else token(root, person)
+    except (KeyUnreadable, UnknownPerson):
+        return None
+
+
 def token(root: Path, person: str, *, scopes: Iterable[str] | None = None, hours: float = 8) -> str:
     """A bearer token of `person`, written with the issuer's key; raise `UnknownPerson`, `KeyUnreadable`."""
     import os

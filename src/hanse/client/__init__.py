@@ -1,21 +1,60 @@
-"""Speaks `/api/v1` of a node; imports nothing of the server."""
+"""The Python side of a mesh: connect, search, read products, ask in SQL. Imports nothing of the server."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hanse.client.errors import ClientError
+from .errors import (
+    ConflictError,
+    DeniedError,
+    FailedError,
+    HanseError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
-    from hanse.client.http import Client, Reply
+    from .answer import Answer
+    from .connection import connect
+    from .http import Client, Reply
+    from .mesh import Mesh
+    from .product import Column, Product
 
-__all__ = ["Client", "ClientError", "Reply"]
+# imported by those who ask, not by those who only name an error
+_LATE = {
+    "Answer": "answer",
+    "Client": "http",
+    "Column": "product",
+    "Mesh": "mesh",
+    "Product": "product",
+    "Reply": "http",
+    "aio": "aio",
+    "connect": "connection",
+}
+
+__all__ = [
+    "Answer",
+    "Client",
+    "Column",
+    "ConflictError",
+    "DeniedError",
+    "FailedError",
+    "HanseError",
+    "InvalidError",
+    "Mesh",
+    "NotFoundError",
+    "Product",
+    "Reply",
+    "UnavailableError",
+    "connect",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # httpx is imported by those who ask, not by those who only name the error
-    if name in ("Client", "Reply"):
-        from hanse.client import http
-
-        return getattr(http, name)
-    raise AttributeError(name)
+    module = _LATE.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = import_module(f".{module}", __name__)
+    return found if name == module and name == "aio" else getattr(found, name)

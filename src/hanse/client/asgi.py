@@ -4,43 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-import httpx
+from .transport import BrokenError, Response
 
 App = Callable[..., Awaitable[None]]
 _QUEUED = 16  # chunks of a reply that wait for their reader
 
 
-class AsgiTransport(httpx.BaseTransport):
+class AsgiTransport:
     """Hands requests to `app`, which runs on `loop`; the caller's thread never runs the loop."""
 
     def __init__(self, app: App, loop: asyncio.AbstractEventLoop) -> None:
         self._app = app
         self._loop = loop
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        exchange = _Exchange(request.read())
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+        parts = urlsplit(url)
+        raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        raw.append((b"host", parts.netloc.encode()))
+        if body is not None:
+            raw.append((b"content-length", str(len(body)).encode()))
+        exchange = _Exchange(body or b"")
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
-            "method": request.method,
-            "scheme": request.url.scheme,
-            "path": request.url.path,
-            "raw_path": request.url.raw_path.split(b"?")[0],
-            "query_string": request.url.query,
+            "method": method,
+            "scheme": parts.scheme,
+            "path": unquote(parts.path),
+            "raw_path": parts.path.encode(),
+            "query_string": parts.query.encode(),
             "root_path": "",
-            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "headers": raw,
             "client": ("127.0.0.1", 0),
-            "server": (request.url.host, request.url.port or 80),
+            "server": (parts.hostname, parts.port or 80),
         }
         asyncio.run_coroutine_threadsafe(exchange.run(self._app, scope, self._loop), self._loop)
         start = exchange.out.get()
-        if isinstance(start, BaseException):
-            raise httpx.RemoteProtocolError("the node failed") from start
-        return httpx.Response(start["status"], headers=start.get("headers", []), stream=_Body(exchange))
+        if start is None or isinstance(start, BaseException):
+            raise BrokenError("the node failed") from start
+        return _Answer(exchange, start)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class _Exchange:
@@ -87,14 +96,18 @@ class _Exchange:
             self.loop.call_soon_threadsafe(self.gone.set)
 
 
-class _Body(httpx.SyncByteStream):
-    def __init__(self, exchange: _Exchange) -> None:
+class _Answer:
+    def __init__(self, exchange: _Exchange, start: Mapping[str, Any]) -> None:
         self._exchange = exchange
+        self.status = int(start["status"])
+        self.headers: Mapping[str, str] = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start.get("headers", ())
+        }
 
-    def __iter__(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[bytes]:
         while (item := self._exchange.out.get()) is not None:
             if isinstance(item, BaseException):
-                raise httpx.RemoteProtocolError("the answer broke off") from item
+                raise BrokenError("the node stopped it") from item
             yield item
 
     def close(self) -> None:

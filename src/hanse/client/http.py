@@ -6,31 +6,32 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 
-import httpx
-
-from hanse.client.errors import ClientError
+from .errors import HanseError
+from .transport import BrokenError, Http, Response, Transport
 
 BASE = "/api/v1"
 # what a run waits for between two looks, seconds; the node holds the call open that long
 FOLLOW_SECONDS = 20
 ENDED = frozenset({"done", "failed", "cancelled"})
+_ELSEWHERE = ("/api/", "/.well-known/", "/health", "/ready", "/metrics")
 
 
 class Reply:
     """A streamed answer: its status, headers and bytes."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: Response) -> None:
         self._response = response
-        self.status = response.status_code
+        self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
     def chunks(self) -> Iterator[bytes]:
-        """The body, as it comes."""
+        """The body, as it comes; raise `HanseError` (`http.broken-answer`) when it ends early."""
         try:
-            yield from self._response.iter_bytes()
-        except httpx.TransportError as error:
-            raise ClientError(
+            yield from self._response.chunks()
+        except BrokenError as error:
+            raise HanseError(
                 {
                     "kind": "failed",
                     "code": "http.broken-answer",
@@ -44,38 +45,31 @@ class Reply:
 
 
 class Client:
-    """Asks one node, as the bearer of one token."""
+    """Asks one node, as the bearer of one token. Safe to use from several threads."""
 
     def __init__(
         self,
         address: str,
         token: str | None,
         *,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
         on_close: Callable[[], None] | None = None,
         timeout: float = 330.0,
     ) -> None:
-        headers = {"user-agent": "hanse"}
+        self._headers = {"user-agent": "hanse"}
         if token:
-            headers["authorization"] = f"Bearer {token}"
+            self._headers["authorization"] = f"Bearer {token}"
         self.address = address.rstrip("/")
         self._on_close = on_close
-        # a proxy of the environment must not see tokens of a local node
-        self._http = httpx.Client(
-            base_url=self.address,
-            headers=headers,
-            transport=transport,
-            timeout=httpx.Timeout(timeout, connect=5.0),
-            trust_env=False,
-        )
+        self._transport: Transport = Http(timeout=timeout) if transport is None else transport
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """The JSON at `path` (below /api/v1 unless it says otherwise); raise `ClientError`."""
-        return self._json("GET", path, params=params)
+        """The JSON at `path` (below /api/v1 unless it says otherwise); raise `HanseError`."""
+        return self._json("GET", path, None, params)
 
     def post(self, path: str, body: Any = None, params: Mapping[str, Any] | None = None) -> Any:
-        """Post `body` as JSON and read the JSON that comes back; raise `ClientError`."""
-        return self._json("POST", path, json=body if body is not None else {}, params=params)
+        """Post `body` as JSON and read the JSON that comes back; raise `HanseError`."""
+        return self._json("POST", path, {} if body is None else body, params)
 
     @contextmanager
     def stream(
@@ -88,17 +82,12 @@ class Client:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[Reply]:
-        """An answer read piece by piece; raise `ClientError` when it is a refusal."""
+        """An answer read piece by piece; raise `HanseError` when it is a refusal."""
+        response = self._send(method, path, body, params, {"accept": accept, **(headers or {})})
         try:
-            with self._http.stream(
-                method, _path(path), json=body, params=_given(params), headers={"accept": accept, **(headers or {})}
-            ) as response:
-                if response.status_code >= 400:
-                    response.read()
-                    raise _error(response)
-                yield Reply(response)
-        except httpx.TransportError as error:
-            raise ClientError.unreachable(self.address, _reason(error)) from error
+            yield Reply(response)
+        finally:
+            response.close()
 
     def run(self, path: str, body: Any = None, on_event: Callable[[Mapping[str, Any]], None] | None = None) -> Any:
         """Start what `path` starts, follow it to its end, hand every event to `on_event`; return its result.
@@ -123,49 +112,71 @@ class Client:
             self.post(f"/runs/{run}/cancel")
             raise
         if told.get("problem"):
-            raise ClientError(dict(told["problem"]))
+            raise HanseError(told["problem"])
         return told.get("result")
 
     def close(self) -> None:
-        """Let go of the connection, and of the node when it runs in this process."""
-        self._http.close()
+        """Let go of the connections, and of the node when it runs in this process."""
+        self._transport.close()
         if self._on_close is not None:
             self._on_close()
             self._on_close = None
 
-    def _json(self, method: str, path: str, **more: Any) -> Any:
-        more["params"] = _given(more.get("params"))
+    def _json(self, method: str, path: str, body: Any, params: Mapping[str, Any] | None) -> Any:
+        response = self._send(method, path, body, params, {"accept": "application/json"})
         try:
-            response = self._http.request(method, _path(path), **more)
-        except httpx.TransportError as error:
-            raise ClientError.unreachable(self.address, _reason(error)) from error
-        if response.status_code >= 400:
-            raise _error(response)
-        if not response.content:
+            raw = b"".join(response.chunks())
+        except BrokenError as error:
+            raise HanseError.unreachable(self.address, str(error)) from error
+        finally:
+            response.close()
+        if not raw:
             return None
         try:
-            return response.json()
-        except json.JSONDecodeError as error:
-            raise ClientError({"code": "http.not-a-node", "detail": f"{self.address} does not speak hanse"}) from error
+            return json.loads(raw)
+        except ValueError as error:
+            raise HanseError(
+                {"kind": "unavailable", "code": "http.not-a-node", "detail": f"{self.address} does not speak hanse"}
+            ) from error
+
+    def _send(
+        self, method: str, path: str, body: Any, params: Mapping[str, Any] | None, headers: Mapping[str, str]
+    ) -> Response:
+        url = self.address + (path if path.startswith(_ELSEWHERE) else BASE + path)
+        if query := _query(params):
+            url += f"?{query}"
+        told = {**self._headers, **headers}
+        raw = None
+        if body is not None:
+            raw = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+            told["content-type"] = "application/json"
+        try:
+            response = self._transport.send(method, url, told, raw)
+            if response.status < 300:
+                return response
+            try:
+                refused = b"".join(response.chunks())
+            finally:
+                response.close()
+        except BrokenError as error:
+            raise HanseError.unreachable(self.address, str(error)) from error
+        raise _refusal(self.address, response.status, refused)
 
 
-def _path(path: str) -> str:
-    return path if path.startswith(("/api/", "/.well-known/", "/health", "/ready", "/metrics")) else BASE + path
+def _query(params: Mapping[str, Any] | None) -> str:
+    given = {name: _word(value) for name, value in (params or {}).items() if value is not None}
+    return urlencode(given, doseq=True)
 
 
-def _given(params: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return {name: value for name, value in params.items() if value is not None} if params else None
+def _word(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
-def _reason(error: httpx.TransportError) -> str:
-    return "it did not answer in time" if isinstance(error, httpx.TimeoutException) else str(error) or "no connection"
-
-
-def _error(response: httpx.Response) -> ClientError:
+def _refusal(address: str, status: int, raw: bytes) -> HanseError:
     try:
-        problem = response.json()
-    except json.JSONDecodeError:
+        problem = json.loads(raw)
+    except ValueError:
         problem = None
     if not isinstance(problem, dict):
-        problem = {"detail": f"{response.request.url.host} answered {response.status_code}"}
-    return ClientError(problem, response.status_code)
+        problem = {"detail": f"{address} answered {status}"}
+    return HanseError(problem, status)

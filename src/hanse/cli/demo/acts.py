@@ -9,7 +9,7 @@ from typing import Any
 from hanse.cli.demo.script import Step
 from hanse.cli.report_lines import counted
 from hanse.cli.transport import read_bundle
-from hanse.client import Client, ClientError
+from hanse.client import Client, HanseError
 from hanse.client.http import Client as HttpClient
 
 
@@ -67,7 +67,7 @@ def _publish(step: Step, client: Client, root: Path, told: Callable[[str], None]
         lambda event: told(str(event.get("text", ""))),
     )
     if not report["ok"]:
-        raise ClientError(_problem(report))
+        raise HanseError(_problem(report))
     for product in report["products"]:
         checks = product.get("checks") or {}
         words = counted(checks) if checks else product["state"]

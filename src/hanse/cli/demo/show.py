@@ -17,7 +17,7 @@ from hanse.cli import render
 from hanse.cli.demo.acts import Cast
 from hanse.cli.findings import printable
 from hanse.cli.query import rules_of
-from hanse.client import ClientError
+from hanse.client import HanseError
 
 _GAP = "    "
 _NARROWEST = 34
@@ -37,11 +37,10 @@ def ask(cast: Cast, who: str, sql: str) -> Told:
     try:
         with cast[who].stream("POST", "/query", {"sql": sql}) as reply:
             answer = json.loads(reply.text())
-    except ClientError as error:
+    except HanseError as error:
         if error.kind == "failed":
             raise
-        mend = error.problem.get("mend", "")
-        return Told(who, (click.style("refused", fg="red"),), f"{error.code}: {error}. Mend: {mend}")
+        return Told(who, (click.style("refused", fg="red"),), f"{error.code}: {error.message}. Mend: {error.mend}")
     names = [column["name"] for column in answer["columns"]]
     lines = render.table(names, answer["rows"], masked=answer.get("masked", ()), colour=render.is_terminal())
     return Told(who, tuple(lines), _rule(answer))

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hanse.engine.answer import Answer
@@ -34,8 +35,11 @@ async def query(
     limit: int | None = None,
     explain: bool = False,
     staged: bool = False,
+    as_of: datetime | None = None,
 ) -> Answer:
     """Answer one question with what `request` may see, and nothing else.
+
+    `as_of` holds for every table that the statement reads without an AT of its own, under today's policies.
 
     Raises the query errors of `hanse.engine.errors` and `hanse.node.names`. The answer's `facts` tell `id`,
     `publications`, `policies` and `deprecations`; an entry of the audit is durable before it is handed out.
@@ -44,7 +48,7 @@ async def query(
     gated = await node.engine.gate(sql, parameters)
     if gated.kind == "show":
         return tables_of(names, request, gated.show)
-    found = await _found(node, names, request, gated, staged=staged)
+    found = await _found(node, names, request, gated, staged=staged, as_of=as_of)
     if explain or gated.kind == "explain":
         return explained(found)
     if gated.kind == "describe" and gated.subject is not None:
@@ -52,10 +56,14 @@ async def query(
     return await _answer(node, request, gated, found, parameters, limit)
 
 
-async def _found(node: Node, names: Names, request: Request, gated: Gated, *, staged: bool) -> list[Found]:
+async def _found(
+    node: Node, names: Names, request: Request, gated: Gated, *, staged: bool, as_of: datetime | None
+) -> list[Found]:
     """Every table of the statement, decided; a refusal is recorded where the product lives."""
     found: list[Found] = []
     for reference in gated.references:
+        if as_of is not None and reference.version is None and reference.timestamp is None:
+            reference = replace(reference, timestamp=as_of)
         try:
             one = names.found(reference, request, _stages(node, request) if staged else None)
         except NoAccess as refusal:

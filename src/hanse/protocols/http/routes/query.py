@@ -19,7 +19,7 @@ SQL_LENGTH = 256 * 1024
     "read",
     "Ask in SQL. JSON, NDJSON, CSV, Parquet or Arrow by Accept; all but JSON stream without a cap on rows.",
     body_bytes=1024 * 1024,
-    body=("sql", "parameters", "purpose", "limit", "explain", "staged"),
+    body=("sql", "parameters", "purpose", "limit", "explain", "staged", "as_of"),
     hot=True,
 )
 async def query(call: Call) -> Response:
@@ -30,9 +30,17 @@ async def query(call: Call) -> Response:
     purpose = body.text("purpose", most=63)
     limit = body.whole("limit")
     explain, staged = body.flag("explain"), body.flag("staged")
+    as_of = body.instant("as_of", start=True)
     body.end()
     step = ask(
-        call.node, call.ask(purpose), sql, parameters=parameters, limit=limit or None, explain=explain, staged=staged
+        call.node,
+        call.ask(purpose),
+        sql,
+        parameters=parameters,
+        limit=limit or None,
+        explain=explain,
+        staged=staged,
+        as_of=as_of,
     )
     try:
         answer = await call.unless_gone(step)
