@@ -49,7 +49,7 @@ bench: $(VENV)/.dev ## every benchmark, one JSON line each
 
 lock: $(BIN)/python ## renew the requirement locks (hashes, no addresses)
 	@$(PIP) install uv
-	$(BIN)/uv pip compile -q pyproject.toml --group build --group dev --extra postgres --extra s3 --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.txt
+	$(BIN)/uv pip compile -q pyproject.toml --group build --group dev --extra postgres --extra s3 --extra adbc --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/dev.txt
 	$(BIN)/uv pip compile -q pyproject.toml --group build -c requirements/dev.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements/run.txt
 
 clean: ## remove what make made

@@ -25,6 +25,7 @@ def main(descriptor: int) -> None:
 
     from hanse.engine import gate, parameters  # noqa: F401
     from hanse.engine.relations import reader
+    from hanse.engine.sources import apart
     from hanse.engine.worker import child
 
     pa.set_cpu_count(1)
@@ -32,6 +33,7 @@ def main(descriptor: int) -> None:
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; the node watches pidfds
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl C is the node's to handle
+    kinds = {"query": child.query, "gate": child.gate, "read": reader.serve, "source": apart.serve}
     gc.collect()
     gc.freeze()
     control.send(b"ready")
@@ -43,7 +45,7 @@ def main(descriptor: int) -> None:
         pid = os.fork()
         if pid == 0:
             control.close()
-            _child(json.loads(request), descriptors[0], me, child, reader)
+            _child(json.loads(request), descriptors[0], me, kinds)
         os.close(descriptors[0])
         try:
             watch = os.pidfd_open(pid)
@@ -54,7 +56,7 @@ def main(descriptor: int) -> None:
         os.close(watch)
 
 
-def _child(request: dict[str, Any], descriptor: int, parent: int, child: Any, reader: Any) -> None:
+def _child(request: dict[str, Any], descriptor: int, parent: int, kinds: dict[str, Any]) -> None:
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -62,7 +64,6 @@ def _child(request: dict[str, Any], descriptor: int, parent: int, child: Any, re
         for stream in (0, 1, 2):
             os.dup2(null, stream)
         sock = socket.socket(fileno=descriptor)
-        kinds = {"query": child.query, "gate": child.gate, "read": reader.serve}
         try:
             kinds[request["kind"]](sock, request, parent)
             code = 0
