@@ -43,6 +43,9 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "runs": ("runs", "What builds, tests and publishes did."),
     },
     "Who and why": {
+        "login": ("login", "Sign in at a node, by browser or code, and keep it."),
+        "whoami": ("whoami", "Who the node takes you for."),
+        "logout": ("logout", "Forget a sign-in that was kept."),
         "token": ("token", "Print a bearer token, on the node's own machine."),
         "as": ("as_", "Run a command as another person (demo)."),
         "explain": ("explain", "The long form of an error code."),

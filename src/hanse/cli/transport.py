@@ -47,15 +47,13 @@ class NotSignedIn(HanseError):
         "Nobody is signed in",
         "Every call needs a token, so that every answer can be decided for the one who asks. In the project's folder "
         "the person whose `login:` in people.yaml is the user of the operating system needs none.",
-        "Give a token with --as-token FILE or HANSE_TOKEN; on the node's machine `hanse token PERSON` prints one.",
+        "hanse login; or give a token with --as-token FILE or HANSE_TOKEN: on the node's machine `hanse token PERSON` "
+        "prints one.",
     )
 
-    def __init__(self, login: str | None = None) -> None:
+    def __init__(self, address: str | None = None, *, login: str | None = None) -> None:
         if login is None:
-            super().__init__(
-                "no token was given for this node",
-                mend="HANSE_TOKEN=… hanse …   (on the node's own machine: hanse token PERSON)",
-            )
+            super().__init__(f"nobody is signed in at {address}", mend=f"hanse login --node {address}")
         else:
             super().__init__(
                 f"no person in people.yaml has the login {login!r}",
@@ -85,19 +83,20 @@ def read_bundle(root: Path) -> dict[str, str]:
 
 def _connect(flags: State) -> Client:
     from hanse.client import Client
+    from hanse.client.signins import kept
 
     token = _given_token(flags)
     remote = flags.node or os.environ.get("HANSE_NODE")
     if remote:
+        token = token or kept(remote)
         if token is None:
-            raise NotSignedIn()
+            raise NotSignedIn(remote)
         return Client(remote, token)
     root = flags.root
     from hanse.cli.local import holder, in_process
 
-    if token is None:
-        token = _local_token(root)
     address = holder(root)
+    token = token or (kept(address) if address else None) or _local_token(root)
     return Client(address, token) if address else in_process(root, token)
 
 
@@ -113,5 +112,5 @@ def _local_token(root: Path) -> str:
     login = pwd.getpwuid(os.getuid()).pw_name
     person = person_of_login(root, login)
     if person is None:
-        raise NotSignedIn(login)
+        raise NotSignedIn(login=login)
     return token(root, person)

@@ -14,8 +14,9 @@ from .transport import BrokenError, Http, Response, Transport
 BASE = "/api/v1"
 # what a run waits for between two looks, seconds; the node holds the call open that long
 FOLLOW_SECONDS = 20
+_JSON = {"accept": "application/json"}
 ENDED = frozenset({"done", "failed", "cancelled"})
-_ELSEWHERE = ("/api/", "/.well-known/", "/health", "/ready", "/metrics")
+_ELSEWHERE = ("/api/", "/.well-known/", "/health", "/ready", "/metrics", "/sign-in")
 
 
 class Reply:
@@ -71,6 +72,11 @@ class Client:
         """Post `body` as JSON and read the JSON that comes back; raise `HanseError`."""
         return self._json("POST", path, {} if body is None else body, params)
 
+    def form(self, path: str, fields: Mapping[str, str]) -> Any:
+        """Post `fields` as a form, as OAuth has it, and read the JSON that comes back; raise `HanseError`."""
+        raw = urlencode(fields).encode()
+        return self._read(self._sent("POST", path, raw, "application/x-www-form-urlencoded", None, _JSON))
+
     @contextmanager
     def stream(
         self,
@@ -123,7 +129,9 @@ class Client:
             self._on_close = None
 
     def _json(self, method: str, path: str, body: Any, params: Mapping[str, Any] | None) -> Any:
-        response = self._send(method, path, body, params, {"accept": "application/json"})
+        return self._read(self._send(method, path, body, params, _JSON))
+
+    def _read(self, response: Response) -> Any:
         try:
             raw = b"".join(response.chunks())
         except BrokenError as error:
@@ -142,14 +150,24 @@ class Client:
     def _send(
         self, method: str, path: str, body: Any, params: Mapping[str, Any] | None, headers: Mapping[str, str]
     ) -> Response:
+        raw = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return self._sent(method, path, raw, "application/json", params, headers)
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        raw: bytes | None,
+        kind: str,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+    ) -> Response:
         url = self.address + (path if path.startswith(_ELSEWHERE) else BASE + path)
         if query := _query(params):
             url += f"?{query}"
         told = {**self._headers, **headers}
-        raw = None
-        if body is not None:
-            raw = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-            told["content-type"] = "application/json"
+        if raw is not None:
+            told["content-type"] = kind
         try:
             response = self._transport.send(method, url, told, raw)
             if response.status < 300:

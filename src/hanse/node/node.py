@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hanse.errors import HanseError, Kind, code
 from hanse.governance.decision import Principal, PrincipalKind
-from hanse.governance.identity import Claims, Verifier, public_jwk
+from hanse.governance.identity import Claims, Verifier, issue, public_jwk
 from hanse.names import ProductId
 from hanse.node.home import Home
 from hanse.node.layout import domains_of, mesh_of
@@ -19,6 +19,7 @@ from hanse.node.names import Names
 from hanse.node.outbox import deliver
 from hanse.node.people import ISSUER, People, audience, issuer_key
 from hanse.node.runs import Runs
+from hanse.node.sign_ins import Issue, SignIns
 from hanse.node.upkeep import Upkeep
 from hanse.spec.model import Domain
 
@@ -52,7 +53,9 @@ class Node:
         self.runs = Runs(clock)
         self.upkeep = Upkeep(homes, timedelta(hours=settings.stage_grace_hours))
         key = issuer_key(settings.project / ".hanse" / "issuer")
-        self.verifier = Verifier({ISSUER: [public_jwk(key)]}, settings.audience or audience(mesh))
+        whom = settings.audience or audience(mesh)
+        self.verifier = Verifier({ISSUER: [public_jwk(key)]}, whom)
+        self.sign_ins = SignIns(clock, _issuing(key, whom, clock))
         self._domains: dict[str, tuple[int, Domain | None]] = {}
 
     @classmethod
@@ -129,6 +132,15 @@ class Node:
         await asyncio.to_thread(self.upkeep.close)
         await self.engine.close()
         await asyncio.gather(*(asyncio.to_thread(home.close) for home in self.homes.values()))
+
+
+def _issuing(key: bytes, whom: str, clock: Clock) -> Issue:
+    """Signs tokens of the built-in issuer, for `whom`."""
+
+    def signed(person: str, scopes: Iterable[str], lifetime: timedelta) -> str:
+        return issue(key, issuer=ISSUER, subject=person, audience=whom, scopes=scopes, now=clock(), lifetime=lifetime)
+
+    return signed
 
 
 def follow(home: Home, product: ProductId) -> None:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from hanse.errors import FailedError, HanseError, Kind, code
 from hanse.governance.identity import TokenRefused
+from hanse.node.sign_ins import SignInError
 
 LOG = logging.getLogger("hanse.http")
 PROBLEM = "application/problem+json"
@@ -161,6 +162,8 @@ def status_of(error: HanseError) -> int:
     """The HTTP status of `error`."""
     if isinstance(error, HttpError):
         return error.status
+    if isinstance(error, SignInError):
+        return 400  # RFC 6749 §5.2
     if isinstance(error, TokenRefused) and error.error != INSUFFICIENT_SCOPE:
         return 401
     return STATUS[error.kind]

@@ -152,7 +152,9 @@ class _Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
+                own = list(message.get("headers", ()))
+                said = {name for name, _ in own}
+                message = {**message, "headers": [*own, *(one for one in _HEADERS if one[0] not in said)]}
             await send(message)
 
         metrics = self._api.metrics

@@ -25,6 +25,7 @@ SCOPES = {
     "administer": "administer",
 }
 PUBLIC = "public"
+ELSEWHERE = ("/.well-known", "/health", "/ready", "/metrics", "/sign-in")
 
 Handler = Callable[["Call"], Awaitable["Response"]]
 
@@ -63,12 +64,12 @@ def route(
     body: tuple[str, ...] = (),
     hot: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Declare a route; a path not beginning with `/.well-known`, `/health`, `/ready`, `/metrics` lies under /api/v1."""
+    """Declare a route; a path lies under /api/v1 unless it begins with one of `ELSEWHERE`."""
     if action != PUBLIC and action not in SCOPES:
         raise ValueError(f"{method} {path} declares no action that anybody could be allowed")
 
     def declare(handler: Handler) -> Handler:
-        full = path if path.startswith(("/.well-known", "/health", "/ready", "/metrics")) else BASE + path
+        full = path if path.startswith(ELSEWHERE) else BASE + path
         _ROUTES.append(Route(method, full, action, what, handler, body_bytes, parameters, body, hot))
         return handler
 
@@ -77,6 +78,16 @@ def route(
 
 def documented() -> list[Route]:
     """Every route, by path and method."""
-    from hanse.protocols.http.routes import access, audit, operations, products, query, rows, runs, walk  # noqa: F401
+    from hanse.protocols.http.routes import (  # noqa: F401  # each declares its own
+        access,
+        audit,
+        operations,
+        products,
+        query,
+        rows,
+        runs,
+        sign_in,
+        walk,
+    )
 
     return sorted(_ROUTES, key=lambda one: (one.path, one.method))
