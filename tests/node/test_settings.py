@@ -25,6 +25,7 @@ def test_every_documented_key_can_be_set(tmp_path: Path) -> None:
     text = """
 homes: [elsewhere/sales]
 roots: [data, ../more]
+egress: ["db.example:5432", "10.0.0.0/8:5432"]
 trust_code: [sales]
 stores: {sales: postgresql+psycopg://localhost/hanse}
 audience: hanse:small
@@ -32,7 +33,7 @@ drain_seconds: 5
 stage_grace_hours: 1
 listen: {host: 0.0.0.0, port: 9000, tls: {certificate: tls/cert.pem, key: tls/key.pem}}
 limits: {query_seconds: 5, query_memory_mib: 256, reply_mib: 10, stall_seconds: 3, workers: 1, threads: 1, waiting: 9,
-         copies_mib: 100, copy_at_once_mib: 7}
+         copies_mib: 100, copy_at_once_mib: 7, source_seconds: 3, source_mib: 100}
 """
     settings = load(write(tmp_path, text), {})
     root = tmp_path.resolve()
@@ -56,6 +57,8 @@ limits: {query_seconds: 5, query_memory_mib: 256, reply_mib: 10, stall_seconds: 
         ("listen: {tls: {key: k.pem}}", "needs both certificate and key"),
         ("trust_code: [Sales]", "not the name of a domain"),
         ("roots: data", "must be a list"),
+        ("egress: [db.example]", "has no port: write HOST:PORT"),
+        ('egress: ["db example:1"]', "names no host"),
         ("- a", "must map keys to values"),
         ("a: [", "is not YAML"),
     ],

@@ -61,12 +61,12 @@ class World:
 
 
 @contextmanager
-def opened(root: Path, files: Mapping[str, str], data: Mapping[str, str]) -> Iterator[World]:
-    """The node of a project of `files` in `root`; `data` lies under data/."""
+def opened(root: Path, files: Mapping[str, str], data: Mapping[str, str], **more: Any) -> Iterator[World]:
+    """The node of a project of `files` in `root`; `data` lies under data/, `more` goes into its settings."""
     for path, text in {**files, **{f"data/{name}": body for name, body in data.items()}}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    settings = Settings(root, roots=(root,), engine=EngineSettings(workers=2, threads=1))
+    settings = Settings(root, **{"roots": (root,), "engine": EngineSettings(workers=2, threads=1), **more})
     node = Node.open(settings, lambda: NOON)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)

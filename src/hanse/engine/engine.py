@@ -21,6 +21,7 @@ from hanse.engine.relations.copies import Copies
 from hanse.engine.relations.inputs import Input, SourceInput
 from hanse.engine.relations.policy import visible
 from hanse.engine.settings import EngineSettings, Limits
+from hanse.engine.sources import Given, Source, Wanted
 from hanse.engine.worker.frames import Closed, Frame, message
 from hanse.engine.worker.pool import Pool
 from hanse.engine.worker.process import Process, Zygote, ask
@@ -218,6 +219,13 @@ class Engine:
                 asyncio.run_coroutine_threadsafe(answer.cancel(), loop)
 
         return pa.RecordBatchReader.from_batches(answer.schema, each())
+
+    async def source(self, what: str, source: Source, given: Given, wanted: Wanted, folder: Path) -> Any:
+        """Do `what` (scan, fingerprint or check) with a source that lies elsewhere, in a process of its own."""
+        from hanse.engine.sources import apart
+
+        await self.start()
+        return await apart.run(self._zygote, what, source, given, wanted, folder)
 
     def drop_copies(self, copies: Path, table: TableId | None = None) -> int:
         """Remove the governed copies of a table (or a home), and the engines that hold them: after a revocation.

@@ -38,6 +38,8 @@ class EngineSettings:
     copy_at_once_bytes: int = 8 * MIB  # a larger table is streamed by the trusted reader on its first read
     reader_memory_bytes: int = GIB
     reader_seconds: float = 300.0
+    source_seconds: float = 30.0  # how long a source elsewhere may give nothing
+    source_bytes: int = 64 * GIB  # of what one reading of it may give
 
     @classmethod
     def for_machine(cls, cores: int) -> EngineSettings:

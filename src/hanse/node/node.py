@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from hanse.node.outbox import deliver
 from hanse.node.people import ISSUER, People, audience, issuer_key
 from hanse.node.runs import Runs
 from hanse.node.sign_ins import Issue, SignIns
+from hanse.node.sources import FOLDER, Sources
 from hanse.node.upkeep import Upkeep
 from hanse.spec.model import Domain
 
@@ -48,6 +50,7 @@ class Node:
     def __init__(self, settings: Settings, homes: Mapping[str, Home], clock: Clock, engine: Engine, mesh: str) -> None:
         self.settings, self.homes, self.clock, self.engine, self.mesh = settings, homes, clock, engine, mesh
         self.names = Names(homes)
+        self.sources = Sources(settings, engine)
         self.people = People(settings.project / "people.yaml")
         self.issuer = ISSUER
         self.runs = Runs(clock)
@@ -119,8 +122,12 @@ class Node:
         return held[1]
 
     def repair(self) -> None:
-        """Do what a crash left undone: Iceberg's main follows each current publication, events are handed on."""
+        """Do what a crash left undone: Iceberg's main follows each current publication, events are handed on.
+
+        What was read of a source for a build that did not end goes.
+        """
         for home in self.homes.values():
+            shutil.rmtree(home.path / FOLDER, ignore_errors=True)
             for publication in home.store.current().values():
                 if not publication.main_followed:
                     _try_follow(home, publication.product)

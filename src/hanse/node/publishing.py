@@ -162,6 +162,7 @@ class Publisher:
             principal=self.principal,
             progress=self.progress,
             cancelled=self.cancelled,
+            keep_staged=True,
         )
         return () if report.ok else report.errors
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hanse.engine.settings import MIB, EngineSettings
+from hanse.engine.sources.egress import Egress
 from hanse.errors import HanseError, Kind, code
 from hanse.names import is_name, nearest
 from hanse.node.failpoints import NONE, Failpoints
+from hanse.node.variables import VARIABLES, Variables
 
 FILE = Path(".hanse") / "node.yaml"
 HTTP_PORT = 8470
@@ -40,6 +42,13 @@ class Settings:
     roots: tuple[Path, ...] = field(
         default=(), metadata={"docs": "folders below which builds may read files; default: the project's folder"}
     )
+    egress: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "docs": "where sources may lie: `HOST:PORT`, `*.DOMAIN:PORT`, `ADDRESS/BITS:PORT` or a socket's folder; "
+            "addresses that are not public only when listed themselves"
+        },
+    )
     trust_code: frozenset[str] = field(
         default=frozenset(),
         metadata={"docs": "domains whose Python transforms may run where the kernel cannot enclose them"},
@@ -60,11 +69,12 @@ class Settings:
         default=24.0, metadata={"docs": "how long data that no publication names is kept before it is swept"}
     )
     engine: EngineSettings = field(default_factory=EngineSettings)
+    variables: Variables = field(default=Variables(), repr=False)
     failpoints: Failpoints = NONE
 
 
 # keys of the file → field; `limits` and `listen` group what belongs together
-_TOP = ("homes", "roots", "trust_code", "stores", "audience", "drain_seconds", "stage_grace_hours")
+_TOP = ("homes", "roots", "egress", "trust_code", "stores", "audience", "drain_seconds", "stage_grace_hours")
 _LISTEN = {"host": "host", "port": "port"}
 _TLS = {"certificate": "certificate", "key": "key"}
 _LIMITS: Mapping[str, tuple[str, float, str]] = {
@@ -78,19 +88,25 @@ _ENGINE: Mapping[str, tuple[str, float, str]] = {
     "threads": ("threads", 1, "threads of one question"),
     "waiting": ("waiting", 1, "questions that may wait for a worker"),
     "copies_mib": ("copy_bytes", MIB, "governed copies kept in one home, MiB"),
+    "source_seconds": ("source_seconds", 1, "seconds that a source elsewhere may give nothing before it is too slow"),
+    "source_mib": ("source_bytes", MIB, "size of what one reading of a source elsewhere may give, MiB"),
     "copy_at_once_mib": ("copy_at_once_bytes", MIB, "a larger table is streamed on its first governed read, MiB"),
 }
 
 
 def load(root: Path, environment: Mapping[str, str]) -> Settings:
-    """The settings of the project in `root`; raise `BadSettings`. Only HANSE_FAILPOINT is read of the environment."""
+    """The settings of the project in `root`; raise `BadSettings`, `UnsafeVariables`.
+
+    Of the environment only HANSE_FAILPOINT and the variables of sources, HANSE_VARIABLE_…, are read.
+    """
     try:
         failpoints = Failpoints.parse(environment.get("HANSE_FAILPOINT"))
     except ValueError as error:
         raise BadSettings(f"HANSE_FAILPOINT: {error}") from None
     machine = EngineSettings.for_machine(os.cpu_count() or 1)
     project = root.resolve()
-    plain = Settings(project, roots=(project,), engine=machine, failpoints=failpoints)
+    variables = Variables.read(environment, project / VARIABLES)
+    plain = Settings(project, roots=(project,), engine=machine, failpoints=failpoints, variables=variables)
     tree = _tree(root / FILE)
     return _read(plain, tree) if tree else plain
 
@@ -157,6 +173,7 @@ def _read(plain: Settings, tree: Mapping[str, Any]) -> Settings:
     reads: Mapping[str, Callable[[Any, str], Any]] = {
         "homes": lambda value, key: tuple(project / one for one in _texts(value, key)),
         "roots": lambda value, key: tuple((project / one).resolve() for one in _texts(value, key)),
+        "egress": _egress,
         "trust_code": lambda value, key: frozenset(_names(_texts(value, key), key)),
         "stores": _stores,
         "audience": _text,
@@ -220,6 +237,14 @@ def _names(values: tuple[str, ...], key: str) -> tuple[str, ...]:
         if not is_name(value):
             raise BadSettings(f"{FILE}: {key}: {value[:80]!r} is not the name of a domain")
     return values
+
+
+def _egress(value: Any, key: str) -> tuple[str, ...]:
+    texts = _texts(value, key)
+    try:
+        return Egress.of(texts).texts()
+    except ValueError as error:
+        raise BadSettings(f"{FILE}: {key}: {error}") from None
 
 
 def _number(value: Any, key: str) -> float:

@@ -1,7 +1,11 @@
 """build.yaml: the sources of a product and how each of its tables is made.
 
-sources          name → {kind: files, path, format, …}: how transforms call it; `kind` names a plug-in, the rest is what
-                 it takes; a relative path starts at the product's folder
+sources          name → {kind: files, path, format, …} or {connection, …}: how transforms call it; `kind` names a
+                 plug-in, the rest is what it takes; a relative path starts at the product's folder
+    connection   a name of domain.yaml, which says the kind
+    columns      column → SQL type: what the transform counts on; a source elsewhere that has it not is an error
+    window       incremental by time: the source's column by which rows before the last increment are left unread
+    changed      the source's column whose greatest value tells whether there is something new
 tables           table → transform; `orders@1` for the table of major 1, `orders` for that of the highest major
     sql          a file beside build.yaml: one SELECT over sources and pinned addresses (`sales.orders_v1.lines`); or
     python       a file beside it, and in it
@@ -162,9 +166,12 @@ class _Reader:
                 self.bad(at, f"{str(name)[:60]!r} cannot name a source", "use a-z, 0-9 and _, beginning with a letter")
             elif not isinstance(value, Mapping) or not isinstance(value.get("kind", "files"), str):
                 self.bad(at, f"source {name!r} is no mapping with a kind", "write {kind: files, path: …}")
+            elif not isinstance(value.get("connection", ""), str):
+                self.bad(f"{at}/connection", "connection is a name of domain.yaml", "write connection: NAME")
             else:
                 options = {str(key): option for key, option in value.items() if key != "kind"}
-                out.append(Source(name, value.get("kind", "files"), options, self.document.place(at)))
+                kind = value.get("kind", "" if "connection" in value else "files")
+                out.append(Source(name, kind, options, self.document.place(at)))
         return out
 
     def transforms(self, tree: Any) -> list[Transform]:

@@ -117,11 +117,10 @@ def opened(link: Connection, given: Given) -> DuckDBPyConnection:
     }
     listed = ", ".join(f"{key} {literal(value)}" for key, value in values.items() if value)
     engine.execute("SET TimeZone = 'UTC'")
+    place = literal(parameters(link, given))
     try:
         engine.execute(f"CREATE TEMPORARY SECRET {_HERE} (TYPE postgres, {listed})")
-        engine.execute(
-            f"ATTACH {literal(parameters(link, given))} AS {_HERE} (TYPE postgres, SECRET {_HERE}, READ_ONLY)"
-        )
+        engine.execute(f"ATTACH {place} AS {_HERE} (TYPE postgres, SECRET {_HERE}, READ_ONLY)")
     except Exception as failure:
         engine.close()
         raise told(link, str(failure), None) from None

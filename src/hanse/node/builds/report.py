@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hanse.engine.snapshot import LineSnapshot
@@ -15,13 +15,17 @@ BUILT, UNCHANGED, FAILED = "built", "unchanged", "failed"
 
 @dataclass(frozen=True, slots=True)
 class BuiltTable:
-    """One table of a build: `state` is built, unchanged or failed, and `finding` says why it failed."""
+    """One table of a build: `state` is built, unchanged or failed, and `finding` says why it failed.
+
+    `read` is how many rows each source that lies elsewhere handed over.
+    """
 
     table: TableId
     rows: int
     seconds: float
     state: str
     finding: Finding | None = None
+    read: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -31,6 +35,7 @@ class BuiltTable:
             "seconds": round(self.seconds, 3),
             "state": self.state,
             "finding": None if self.finding is None else asdict(self.finding),
+            "read": dict(self.read),
         }
 
 

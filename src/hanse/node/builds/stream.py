@@ -45,14 +45,14 @@ def read(
     loop = engine.loop
     if loop is None:
         raise RuntimeError("the engine is not started")
-    answer = _wait(engine.run(gated, inputs, None, limits=limits, caller=caller), loop, cancelled)
+    answer = waited(engine.run(gated, inputs, None, limits=limits, caller=caller), loop, cancelled)
     batches = answer.batches()
 
     async def following() -> Any:
         return await anext(batches, None)
 
     def each() -> Iterator[Any]:
-        while (batch := _wait(following(), loop, cancelled)) is not None:
+        while (batch := waited(following(), loop, cancelled)) is not None:
             yield batch
 
     try:
@@ -61,7 +61,8 @@ def read(
         asyncio.run_coroutine_threadsafe(answer.cancel(), loop).result()
 
 
-def _wait(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop, cancelled: Event) -> T:
+def waited(work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop, cancelled: Event) -> T:
+    """What `work` gives on `loop`, for another thread; raises `BuildCancelled` once `cancelled` is set."""
     future = asyncio.run_coroutine_threadsafe(work, loop)
     while True:
         try:

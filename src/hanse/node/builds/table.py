@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,8 @@ from hanse.engine.gate import Gated, Reference
 from hanse.engine.relations.inputs import Input, SourceInput
 from hanse.engine.settings import MIB, Limits
 from hanse.engine.snapshot import TableSnapshot
-from hanse.engine.sources import Given, Scan, SourceUnreadable, Wanted, reader
+from hanse.engine.sources import Given, Since, SourceUnreadable, Wanted
+from hanse.engine.sources.errors import SourceChanged
 from hanse.errors import HanseError, Kind
 from hanse.governance.decide import fingerprint as decision_fingerprint
 from hanse.names import PortLine, TableId, literal, nearest, quote
@@ -24,9 +25,10 @@ from hanse.node.builds.fingerprint import table_fingerprint
 from hanse.node.builds.inputs import Inputs, refuse_governed
 from hanse.node.builds.record import recorded
 from hanse.node.builds.stream import BuildCancelled, read
+from hanse.node.sources import described
 from hanse.spec.checks.transforms import UNKNOWN
 from hanse.spec.lineage import Lineage
-from hanse.spec.model import ProductFiles, Source, Table, Transform
+from hanse.spec.model import Domain, ProductFiles, Source, Table, Transform
 from hanse.spec.types import Scalar
 
 if TYPE_CHECKING:
@@ -66,8 +68,9 @@ class Prepared:
 
     task: Task
     tables: Mapping[tuple[str, ...], Input]
-    sources: Mapping[str, Scan]
     fingerprint: str
+    certain: bool = True  # False: only reading tells whether a source's data changed
+    read: dict[str, int] = field(default_factory=dict)  # source elsewhere → the rows that it handed over
 
 
 @dataclass(slots=True)
@@ -82,63 +85,65 @@ class Builder:
 
     def prepare(self, task: Task) -> Prepared:
         """Resolve and decide the inputs that the lineage knows, and say what the table would be made of."""
-        known = {source.name.lower(): source for source in (task.files.build.sources if task.files.build else ())}
         tables: dict[tuple[str, ...], Input] = {}
-        sources: dict[str, Scan] = {}
         marks: dict[str, str] = {}
+        certain = True
         for address in sorted(task.lineage.tables if task.lineage is not None else ()):
             if len(address) == 1:
-                source = self._source(known, address[0], task)
-                sources[source.name.lower()] = self._scan(source, task)
-                marks[source.name] = self._mark(source, task)
+                source, resolved, given = self._source(address[0], task)
+                mark = self.node.sources.fingerprint(resolved, given, self.cancelled)
+                certain = certain and mark is not None
+                marks[source.name] = f"{described(source, self._domain(task))} {mark}"
             else:
                 lowered = tuple(part.lower() for part in address)
                 named = Reference(lowered, called=lowered)
                 tables[lowered] = self.inputs.of(named, task.table.product, task.transform)
         seen = {
-            ".".join(address): f"{given.snapshot.snapshot_id}/{decision_fingerprint(given.decision)}"
-            for address, given in tables.items()
+            ".".join(address): f"{found.snapshot.snapshot_id}/{decision_fingerprint(found.decision)}"
+            for address, found in tables.items()
         }
         limits = dict(task.files.build.limits) if task.files.build else {}
-        mark = table_fingerprint(task.transform, task.promised, seen, marks, limits)
-        return Prepared(task, tables, sources, mark)
+        whole = table_fingerprint(task.transform, task.promised, seen, marks, limits)
+        return Prepared(task, tables, whole, certain)
 
     def build(self, prepared: Prepared, branch: str) -> TableSnapshot:
         """Run the transform as its product and stage what it gives; raises what stopped it, leaving nothing behind."""
         task = prepared.task
         if task.transform.language == "python":
-            return self._python(prepared, branch)
+            with ExitStack() as opened:
+                return self._python(prepared, branch, opened)
         mode, since = self._mode(task)
         gated = self._gated(task.transform.code)
-        given = self._given(gated, prepared)
-        self._refuse_governed(task, given, gated.identifiers)
-        if mode == "append" and since is not None and task.transform.time_column is not None:
-            # the gated text is one statement without an end mark: it can stand in a subquery
-            gated = self._gated(_at_or_after(gated.sql, task, since))
-        used = [(one, gated.identifiers) for one in given if isinstance(one, Input)]
-        try:
-            with recorded(self.node, task.table, used) as outcome, ExitStack() as opened:
-                snapshot = self._stage(task, self._read(opened, gated, given, task), branch, mode, since)
-                outcome.rows = snapshot.rows
-                return snapshot
-        except HanseError as error:
-            _tell_source(error, [one for one in given if isinstance(one, SourceInput)], task)
-            raise
+        with ExitStack() as opened:
+            wanted = Wanted(gated.identifiers)
+            given = self._given(opened, gated, prepared, wanted, since if mode == "append" else None)
+            self._refuse_governed(task, given, gated.identifiers)
+            if mode == "append" and since is not None and task.transform.time_column is not None:
+                # the gated text is one statement without an end mark: it can stand in a subquery
+                gated = self._gated(_at_or_after(gated.sql, task, since))
+            used = [(one, gated.identifiers) for one in given if isinstance(one, Input)]
+            try:
+                with recorded(self.node, task.table, used) as outcome, ExitStack() as reading:
+                    snapshot = self._stage(task, self._read(reading, gated, given, task), branch, mode, since)
+                    outcome.rows = snapshot.rows
+                    return snapshot
+            except HanseError as error:
+                _tell_source(error, [one for one in given if isinstance(one, SourceInput)], task, prepared)
+                raise
 
-    def _python(self, prepared: Prepared, branch: str) -> TableSnapshot:
+    def _python(self, prepared: Prepared, branch: str, opened: ExitStack) -> TableSnapshot:
         from hanse.engine import transforms
 
         task, transform = prepared.task, prepared.task.transform
         mode, since = self._mode(task)
         readers: dict[str, Callable[[], pa.RecordBatchReader]] = {}
-        opened = ExitStack()
         used: list[tuple[Input, frozenset[str] | None]] = []
         for name, columns in transform.inputs.items():
             address = transform.origins.get(name, name).lower().split(".")
             shown = ", ".join(quote(column) for column in columns) or "*"
             gated = self._gated(f"SELECT {shown} FROM {'.'.join(quote(part) for part in address)}")
-            given = self._given(gated, prepared)
             words = frozenset(column.lower() for column in columns) if columns else None
+            given = self._given(opened, gated, prepared, Wanted(words), since if mode == "append" else None)
             self._refuse_governed(task, given, words)
             used += [(one, words) for one in given if isinstance(one, Input)]
             readers[name] = partial(self._read, opened, gated, given, task)
@@ -160,7 +165,6 @@ class Builder:
         try:
             with (
                 recorded(self.node, task.table, used) as outcome,
-                opened,
                 transforms.run(run, readers, bounds, cancelled=self.cancelled.is_set) as made,
             ):
                 snapshot = self._stage(task, made, branch, mode, since)
@@ -217,16 +221,25 @@ class Builder:
 
         return gate.check(sql)
 
-    def _given(self, gated: Gated, prepared: Prepared) -> list[Input | SourceInput]:
-        """One input for each table that the gate found: it, not the lineage, knows what a statement reads."""
+    def _given(
+        self, opened: ExitStack, gated: Gated, prepared: Prepared, wanted: Wanted, since: datetime | date | None
+    ) -> list[Input | SourceInput]:
+        """One input for each table that the gate found: it, not the lineage, knows what a statement reads.
+
+        Sources that lie elsewhere are read here, as far as they are `wanted`, and kept until `opened` ends.
+        """
         task = prepared.task
-        known = {source.name.lower(): source for source in (task.files.build.sources if task.files.build else ())}
         given: list[Input | SourceInput] = []
         for reference in gated.references:
             if len(reference.parts) == 1:
-                name = reference.parts[0]
-                scan = prepared.sources.get(name) or self._scan(self._source(known, name, task), task)
-                given.append(SourceInput(name, scan.scan, scan.files))
+                _, source, with_ = self._source(reference.parts[0], task)
+                window = source.options.get("window")
+                part = wanted if since is None or window is None else replace(wanted, since=Since(str(window), since))
+                reading = self.node.sources.scan(source, with_, part, task.home.path, self.cancelled)
+                scan = opened.enter_context(reading)
+                if scan.rows is not None:
+                    prepared.read[source.name] = scan.rows
+                given.append(SourceInput(reference.parts[0], scan.scan, scan.files))
                 continue
             found = prepared.tables.get(reference.parts)
             if found is None or found.name != reference.called:
@@ -256,7 +269,12 @@ class Builder:
             if isinstance(one, Input):
                 refuse_governed(one, used, task.transform, accepted)
 
-    def _source(self, known: Mapping[str, Source], name: str, task: Task) -> Source:
+    def _domain(self, task: Task) -> Domain | None:
+        return self.inputs.project.domains.get(task.table.product.domain)
+
+    def _source(self, name: str, task: Task) -> tuple[Source, Source, Given]:
+        """The source as written, as it is with its values, and what it is read with."""
+        known = {source.name.lower(): source for source in (task.files.build.sources if task.files.build else ())}
         source = known.get(name.lower())
         if source is None:
             near = nearest(name, known)
@@ -265,13 +283,7 @@ class Builder:
                 where=str(task.transform.place),
                 mend=f"did you mean {', '.join(near)}?" if near else f"add sources: {{{name}: …}} to build.yaml",
             )
-        return source
-
-    def _scan(self, source: Source, task: Task) -> Scan:
-        return reader(source).scan(source, Given(self.node.settings.roots, task.folder), Wanted(), task.folder)
-
-    def _mark(self, source: Source, task: Task) -> str:
-        return reader(source).fingerprint(source, Given(self.node.settings.roots, task.folder)) or ""
+        return source, *self.node.sources.resolved(source, self._domain(task), task.folder)
 
 
 def _limits(task: Task) -> Mapping[str, Any]:
@@ -308,14 +320,21 @@ def _at_or_after(sql: str, task: Task, since: datetime | date) -> str:
     return f"SELECT * FROM (\n{sql}\n) AS made WHERE {quote(column.name)} >= {bound}"
 
 
-def _tell_source(error: HanseError, sources: list[SourceInput], task: Task) -> None:
-    """Raise `SourceUnreadable` when one of the sources is what failed: read alone, by this process, for its place."""
+def _tell_source(error: HanseError, sources: list[SourceInput], task: Task, prepared: Prepared) -> None:
+    """Raise `SourceUnreadable` when one of the sources is what failed: read alone, by this process, for its place.
+
+    A column that the statement misses is told as the change of a source, where all it reads lies elsewhere.
+    """
     import re
 
     import duckdb
 
     if not error.code.startswith("query."):
         return
+    if error.code == "query.unknown-column" and len(prepared.read) == 1 and not prepared.tables:
+        (name,) = prepared.read
+        text = f"source {name!r} does not have what {task.transform.file} reads: {error.message}"
+        raise SourceChanged(text, where=error.where or str(task.transform.place), mend=error.mend) from error
     for source in sources:
         try:
             with duckdb.connect(config={"memory_limit": "512MB", "threads": "1"}) as engine:

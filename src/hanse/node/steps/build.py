@@ -22,7 +22,8 @@ from hanse.node.builds.inherited import lowered
 from hanse.node.builds.inputs import Candidate, Inputs
 from hanse.node.builds.report import BUILT, FAILED, UNCHANGED, BuildReport, BuiltTable
 from hanse.node.builds.stream import BuildCancelled
-from hanse.node.builds.table import Builder, Task
+from hanse.node.builds.table import Builder, Prepared, Task
+from hanse.node.connections import require_connections
 from hanse.node.events import Event
 from hanse.node.permission import allowed, governing, require
 from hanse.spec.lineage import Lineage, product_lineage
@@ -74,8 +75,11 @@ def build(
     since: datetime | None = None,
     progress: Callable[[Event], None] = lambda _: None,
     cancelled: Flag | None = None,
+    keep_staged: bool = False,
 ) -> BuildReport:
     """Build `products` (None: all here that `principal` may) and stage what changed; nothing is published.
+
+    Where only reading a source tells whether it changed, it is read, unless the table is staged and `keep_staged`.
 
     Tables are made in the order of their build edges, independent ones at once. A table that fails takes only those
     after it along: its finding is in the report. Raises `RejectedError` for cycles, `NothingToBuild`, `NotPermitted`,
@@ -92,12 +96,13 @@ def build(
         home = node.homes[product.domain]
         access = project.products[product].product.access.value
         require(node, home, principal, Action.PUBLISH, product, access=access, project=project)
+        require_connections(node, home, principal, project, product)
     lineages = {table: lineage for product in chosen for table, lineage in product_lineage(project, product).items()}
     tasks = _tasks(node, project, chosen, lineages)
     run = _Run()
     builder = Builder(node, Inputs(node, project, run.candidates, node.names), cancelled, full, since)
     order = [table for table in build_order(project) if table in tasks]
-    _work(builder, run, tasks, order, _edges(project, tasks), progress)
+    _work(builder, run, tasks, order, _edges(project, tasks), progress, keep_staged)
     if cancelled.is_set():
         raise BuildCancelled
     stages = {
@@ -180,6 +185,7 @@ def _work(
     order: list[TableId],
     edges: Mapping[TableId, set[TableId]],
     progress: Callable[[Event], None],
+    keep_staged: bool,
 ) -> None:
     """Build each table when its inputs are there, as many at once as there are cores."""
     width = max(1, min(os.cpu_count() or 1, builder.node.engine.settings.workers))
@@ -199,7 +205,7 @@ def _work(
                     _tell(run, _input_failed(tasks[table], failed), len(order), progress)
                     continue
                 progress(Event("build.started", f"{table} …", {"table": str(table), **_count(run, order)}))
-                running[threads.submit(_one, builder, run, tasks[table])] = table
+                running[threads.submit(_one, builder, run, tasks[table], keep_staged)] = table
             if running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -209,13 +215,13 @@ def _work(
                 return
 
 
-def _one(builder: Builder, run: _Run, task: Task) -> BuiltTable:
+def _one(builder: Builder, run: _Run, task: Task, keep_staged: bool) -> BuiltTable:
     """Build one table, or find that nothing changed; a failure becomes its finding."""
     began = time.perf_counter()
     try:
         prepared = builder.prepare(task)
         anew = builder.full or (builder.since is not None and task.transform.by == "time")  # asked for, changed or not
-        held = None if anew else _held(task, prepared.fingerprint)
+        held = None if anew else _held(task, prepared, keep_staged)
         snapshot = held or builder.build(prepared, _BRANCH)
     except BuildCancelled as error:
         return _failed(task, error, time.perf_counter() - began)
@@ -225,16 +231,18 @@ def _one(builder: Builder, run: _Run, task: Task) -> BuiltTable:
     run.fingerprints[task.table] = prepared.fingerprint
     run.candidates[task.table] = Candidate(task.files, task.line.major, domain.team if domain else "", snapshot)
     state = BUILT if held is None else UNCHANGED
-    return BuiltTable(task.table, snapshot.rows, time.perf_counter() - began, state)
+    return BuiltTable(task.table, snapshot.rows, time.perf_counter() - began, state, read=prepared.read)
 
 
-def _held(task: Task, fingerprint: str) -> TableSnapshot | None:
+def _held(task: Task, prepared: Prepared, keep_staged: bool) -> TableSnapshot | None:
     """The staged, else the published snapshot that was made of exactly this; None when there is none."""
+    if not (prepared.certain or keep_staged):
+        return None
     staged = task.home.store.stage(task.table.product, task.line)
     published = task.home.published().get(task.table.product)
     line = published.lines.get(task.line) if published else None
-    for state in (staged.snapshot if staged else None, line.snapshot if line else None):
-        if state is not None and of_table(state, task.table.table) == fingerprint:
+    for state in (staged.snapshot if staged else None, line.snapshot if line and prepared.certain else None):
+        if state is not None and of_table(state, task.table.table) == prepared.fingerprint:
             return state.tables[task.table.table]
     return None
 
@@ -321,5 +329,6 @@ def _tell(run: _Run, built: BuiltTable, tables: int, progress: Callable[[Event],
     word = {BUILT: "ok", UNCHANGED: "skip", FAILED: "fail"}[built.state]
     why = f"  {built.finding.message}" if built.finding is not None else ""
     rows = f"{built.rows:,}".replace(",", " ")
-    text = f"{word:<4}  {built.table}  {rows} rows  {built.seconds:.2f} s{why}"
+    read = "".join(f"  read {count:,} rows of {name}".replace(",", " ") for name, count in sorted(built.read.items()))
+    text = f"{word:<4}  {built.table}  {rows} rows  {built.seconds:.2f} s{read}{why}"
     progress(Event(f"build.{built.state}", text, {**built.as_json(), "done": len(run.told), "tables": tables}))
