@@ -35,6 +35,8 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "audit": ("audit", "Who saw what; proof that nothing was removed."),
     },
     "Products": {
+        "shell": ("shell", "A prompt for SQL, with completion."),
+        "read-with": ("read_with", "What reads a product with the tool you have."),
         "show": ("show", "One product: contract, columns, who may read it."),
         "compat": ("compat", "Compare two contracts: major, minor or patch."),
         "default": ("default", "Move the unpinned address to another major."),

@@ -75,7 +75,7 @@ def command(
     client = connect(ctx)
     since = time.perf_counter()
     if kind == "table":
-        body["limit"] = min(limit, 10_000) if limit else _ON_SCREEN + 1
+        body["limit"] = min(limit, 10_000) if limit else most_rows()
         with client.stream("POST", "/query", body) as reply:
             answer = json.loads(reply.text())
         if explain:
@@ -142,6 +142,11 @@ def _explained(answer: dict[str, Any]) -> None:
             click.echo("")
         for name, value in zip(names, row, strict=True):
             click.echo(f"{name:<{width}}  {printable(str(value))}")
+
+
+def most_rows() -> int:
+    """How many rows to ask for, so that `show` with `cut` can tell that there are more."""
+    return _ON_SCREEN + 1
 
 
 def show(answer: dict[str, Any], seconds: float, *, cut: bool = False) -> None:

@@ -81,23 +81,48 @@ def read_bundle(root: Path) -> dict[str, str]:
     return read(root)
 
 
+def token_for(flags: State) -> str:
+    """The token of this call: --as-token, HANSE_TOKEN, the sign-in kept for the node; on its own machine the login's.
+
+    Raises `NotSignedIn`.
+    """
+    return _token(flags, *_place(flags))
+
+
 def _connect(flags: State) -> Client:
     from hanse.client import Client
+
+    address, root = _place(flags)
+    token = _token(flags, address, root)
+    if address is not None:
+        return Client(address, token)
+    from hanse.cli.local import in_process
+
+    assert root is not None
+    return in_process(root, token)
+
+
+def _place(flags: State) -> tuple[str | None, Path | None]:
+    """The address of the node to ask, None for one in this process; the project, when the node is its own."""
+    from hanse.cli.local import holder
+
+    remote = flags.node or os.environ.get("HANSE_NODE")
+    if not remote:
+        return holder(flags.root), flags.root
+    root = flags.find_root()
+    own = root is not None and holder(root) == remote.rstrip("/")
+    return remote, root if own else None
+
+
+def _token(flags: State, address: str | None, root: Path | None) -> str:
     from hanse.client.signins import kept
 
-    token = _given_token(flags)
-    remote = flags.node or os.environ.get("HANSE_NODE")
-    if remote:
-        token = token or kept(remote)
-        if token is None:
-            raise NotSignedIn(remote)
-        return Client(remote, token)
-    root = flags.root
-    from hanse.cli.local import holder, in_process
-
-    address = holder(root)
-    token = token or (kept(address) if address else None) or _local_token(root)
-    return Client(address, token) if address else in_process(root, token)
+    token = _given_token(flags) or (kept(address) if address else None)
+    if token is not None:
+        return token
+    if root is None:
+        raise NotSignedIn(address)
+    return _local_token(root)
 
 
 def _given_token(flags: State) -> str | None:
