@@ -60,7 +60,9 @@ def test_help_imports_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert loaded.isdisjoint({"rich", "httpx", "urllib3", "fastapi", "duckdb", "pyarrow", "sqlalchemy", "sqlglot", "yaml"})
+    assert loaded.isdisjoint(
+        {"rich", "httpx", "urllib3", "fastapi", "duckdb", "pyarrow", "sqlalchemy", "sqlglot", "yaml"}
+    )
 
 
 @pytest.mark.parametrize("verb", ALL)
