@@ -43,7 +43,7 @@ def main(folder: Path) -> None:
         builder.get_ring().save(str(folder / f"{name}.ring.gz"))
 
     from swift.account.server import AccountController
-    from swift.common.middleware import catch_errors, tempauth
+    from swift.common.middleware import catch_errors, slo, tempauth
     from swift.common.middleware.s3api import s3api
     from swift.container.server import ContainerController
     from swift.obj.server import ObjectController
@@ -60,6 +60,7 @@ def main(folder: Path) -> None:
     for name, app in apps.items():
         eventlet.spawn(eventlet.wsgi.server, sockets[name], app, quiet, log_output=False)
     app = Application({**conf, "account_autocreate": "true", "allow_account_management": "true"})
+    app = slo.filter_factory(conf)(app)  # uploads in parts become one object
     app = tempauth.filter_factory({**conf, "user_test_tester": f"{KEY} .admin"})(app)
     app = s3api.filter_factory({**conf, "auth_pipeline_check": "false", "s3_acl": "false"})(app)
     app = catch_errors.filter_factory(conf)(app)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from hanse.engine.servers.errors import (
     UnknownServer,
     UnsafeCredentials,
 )
+from tests.swift import KEY, USER, swift
 
 SCHEMA = """\
 schema:
@@ -133,32 +133,14 @@ def test_a_database_that_lets_nobody_in_is_unavailable_and_keeps_the_password_to
 @pytest.fixture(scope="session")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real S3 server; its bucket `lake` holds ROWS at orders/1.parquet."""
-    pytest.importorskip("swift")
-    folder = tmp_path_factory.mktemp("swift")
-    script = Path(__file__).with_name("swift_s3.py")
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        from pyarrow import fs
-
-        fs.S3FileSystem(
-            access_key="test:tester", secret_key="testing", endpoint_override=f"127.0.0.1:{port}", scheme="http",
-            region="us-east-1", allow_bucket_creation=True,
-        ).create_dir("lake")  # fmt: skip
-        with duckdb.connect() as connection:
-            extensions.load(connection, "httpfs", "s3", "s3")
-            connection.execute(
-                f"CREATE SECRET (TYPE s3, KEY_ID 'test:tester', SECRET 'testing', ENDPOINT '127.0.0.1:{port}', "
-                "URL_STYLE 'path', USE_SSL false, REGION 'us-east-1')"
-            )
-            connection.execute(f"COPY ({ROWS}) TO 's3://lake/orders/1.parquet'")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
+    with swift(tmp_path_factory.mktemp("swift")) as server, duckdb.connect() as connection:
+        extensions.load(connection, "httpfs", "s3", "s3")
+        connection.execute(
+            f"CREATE SECRET (TYPE s3, KEY_ID '{USER}', SECRET '{KEY}', ENDPOINT '127.0.0.1:{server.port}', "
+            "URL_STYLE 'path', USE_SSL false, REGION 'us-east-1')"
+        )
+        connection.execute(f"COPY ({ROWS}) TO 's3://lake/orders/1.parquet'")
+        yield f"http://127.0.0.1:{server.port}"
 
 
 def test_a_bucket_is_read_in_place(tmp_path: Path, bucket: str) -> None:

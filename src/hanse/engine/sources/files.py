@@ -113,7 +113,7 @@ class Files:
         inside = [Path(os.path.realpath(root)) for root in roots]
         whole = base / wanted
         # what lies outside is refused before it is looked at: whether a file is there is not told either
-        self._refuse_outside(source, wanted, _fixed_part(whole), inside)
+        self.refuse_outside(source, wanted, _fixed_part(whole), inside)
         if any(mark in wanted for mark in "*?["):
             found = [Path(name) for name in glob.iglob(str(whole), recursive=True)]
         elif whole.is_dir():
@@ -123,7 +123,7 @@ class Files:
         files = []
         for file in sorted(found):
             real = Path(os.path.realpath(file))
-            self._refuse_outside(source, wanted, real, inside)
+            self.refuse_outside(source, wanted, real, inside)
             try:
                 mode = real.stat().st_mode
             except OSError:
@@ -144,7 +144,8 @@ class Files:
             )
         return tuple(files)
 
-    def _refuse_outside(self, source: Source, wanted: str, place: Path, inside: Sequence[Path]) -> None:
+    def refuse_outside(self, source: Source, wanted: str, place: Path, inside: Sequence[Path]) -> None:
+        """Raise `SourceOutsideRoot` unless `place` lies `inside`."""
         real = Path(os.path.realpath(place))
         if not any(real.is_relative_to(root) for root in inside) or _is_kept(real, inside):
             raise SourceOutsideRoot(
@@ -154,7 +155,7 @@ class Files:
             )
 
 
-def scan_of(source: Source, files: Sequence[Path], own: Iterable[str] = _ANY) -> str:
+def scan_of(source: Source, files: Sequence[Path | str], own: Iterable[str] = _ANY) -> str:
     """The call that reads `files` as `source` describes them; `own` are options that do not describe the files."""
     format_ = _format(source, files)
     listed = ", ".join(literal(str(file)) for file in files)
@@ -162,7 +163,7 @@ def scan_of(source: Source, files: Sequence[Path], own: Iterable[str] = _ANY) ->
     return f"{_FUNCTIONS[format_]}([{listed}]{arguments})"
 
 
-def _format(source: Source, files: Sequence[Path]) -> str:
+def _format(source: Source, files: Sequence[Path | str]) -> str:
     stated = source.options.get("format")
     if stated is not None:
         if stated in _FUNCTIONS:
@@ -173,7 +174,7 @@ def _format(source: Source, files: Sequence[Path]) -> str:
             where=str(source.place),
             mend=f"write format: {' or '.join(near)}",
         )
-    formats = {_FORMATS.get(_ending(file)) for file in files}
+    formats = {_FORMATS.get(_ending(Path(file))) for file in files}
     if len(formats) == 1 and (one := formats.pop()) is not None:
         return one
     raise SourceBadOption(
@@ -206,6 +207,12 @@ def _parameters(source: Source, format_: str, own: Iterable[str]) -> list[tuple[
                 mend=f"write {name}: with {error}",
             ) from None
     return out
+
+
+def below(source: Source, wanted: str, given: Given) -> Path:
+    """The real path of `wanted`, which lies below the roots and is nothing that a node or home keeps."""
+    FILES.refuse_outside(source, wanted, given.base / wanted, [Path(os.path.realpath(root)) for root in given.roots])
+    return Path(os.path.realpath(given.base / wanted))
 
 
 def _ending(file: Path) -> str:

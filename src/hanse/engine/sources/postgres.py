@@ -76,8 +76,10 @@ class Postgres:
             try:
                 origin, columns = _table(engine, source, link)
                 chosen(source, columns, Wanted(frozenset({column.lower()})))
-                asked = f"SELECT max({quote(column)})::VARCHAR, count(*) FROM {origin}"
-                newest, rows = engine.execute(asked).fetchall()[0]
+                table = origin.removeprefix(f"{quote(_HERE)}.")
+                asked = f"SELECT max({quote(column)})::text, count(*) FROM {table}"  # the server's work
+                query = f"SELECT * FROM postgres_query({literal(_HERE)}, {literal(asked)})"
+                newest, rows = engine.execute(query).fetchall()[0]
                 return f"{newest}/{rows}/{sorted(columns.items())}"
             except HanseError:
                 raise
