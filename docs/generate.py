@@ -53,12 +53,13 @@ def _verbs() -> Iterator[str]:
 
 
 def _codes() -> Iterator[str]:
+    from hanse.cli.failures import exit_code
     from hanse.errors import codes
 
     yield "# Error codes\n\nCodes never change. `hanse explain CODE` prints the same.\n\n"
-    yield "| code | kind | what | why | mend |\n|---|---|---|---|---|\n"
+    yield "| code | kind | exit | what | why | mend |\n|---|---|---|---|---|---|\n"
     for one in codes().values():
-        yield f"| `{one.slug}` | {one.kind.value} | {_cell(one.title)} | {_cell(one.why)} | {_cell(one.mend)} |\n"
+        yield f"| `{one.slug}` | {one.kind.value} | {exit_code(one.kind.value, one.slug)} | {_cell(one.title)} | {_cell(one.why)} | {_cell(one.mend)} |\n"
 
 
 def _settings() -> Iterator[str]:

@@ -114,7 +114,7 @@ def test_without_a_project_the_way_out_is_told(tmp_path: Path) -> None:
         (Kind.NOT_FOUND, 2),
         (Kind.DENIED, 3),
         (Kind.UNAVAILABLE, 4),
-        (Kind.CONFLICT, 5),
+        (Kind.CONFLICT, 3),
         (Kind.FAILED, 70),
     ],
 )

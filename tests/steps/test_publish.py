@@ -325,6 +325,10 @@ def test_two_majors_are_served_side_by_side_and_the_owner_moves_the_default(worl
         default(world.node, ORDERS, 7, principal=OWNER_SALES)
     ended = retire(world.node, ORDERS, principal=OWNER_SALES, major=1)
     assert (ended.major, {line.major for line in home.published()[ORDERS].lines}) == (1, {2})
+    [finding] = [one for one in planned(world).products[0].findings if one.code == "plan.line-retired"]
+    assert finding.file == "sales/orders/orders.v1.odcs.yaml"
+    with pytest.raises(PlanBlocked, match=r"plan\.line-retired"):
+        published(world, ORDERS)
 
 
 def test_a_product_is_not_retired_while_grants_hold_unless_forced(world: World) -> None:
@@ -337,6 +341,30 @@ def test_a_product_is_not_retired_while_grants_hold_unless_forced(world: World) 
     done = retire(world.node, ORDERS, principal=OWNER_SALES, force=True)
     assert done.holders == ("person:stranger until 2027-11-25 (g-sales-1)",)
     assert ORDERS not in world.node.homes["sales"].published()
+
+
+def test_what_was_retired_does_not_return_because_its_files_are_still_there(world: World) -> None:
+    published(world, ORDERS)
+    retire(world.node, ORDERS, principal=OWNER_SALES)
+    told = planned(world).product(ORDERS)
+    assert told is not None
+    assert told.state == "blocked"
+    assert "plan.line-retired" in {one.code for one in told.findings}
+    edit(world, "sales/orders/orders.odps.yaml", "status: active", "status: retired")
+    after = planned(world).product(ORDERS)
+    assert after is not None
+    assert after.state == "unchanged"
+    assert ORDERS not in world.node.homes["sales"].published()
+
+
+def test_a_rollback_tells_which_publications_it_passed_over(world: World) -> None:
+    published(world, ORDERS)
+    world.write("data/orders.csv", CSV + "4,eve,eve@x.org,1\n")
+    published(world, ORDERS)
+    edit(world, "sales/orders/orders.odps.yaml", "status: active", "status: deprecated")
+    published(world, ORDERS)
+    back = rollback(world.node, ORDERS, principal=OWNER_SALES)
+    assert (back.of, back.passed_over) == (1, (2,))
 
 
 def test_a_status_of_retired_ends_the_product_by_publish(world: World) -> None:

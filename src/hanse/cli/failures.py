@@ -25,12 +25,24 @@ USAGE_CODE = code(
     "An option, an argument or a verb is not one of those the command has; nothing was done.",
     "Look at the command's own list: hanse VERB --help.",
 )  # fmt: skip
+# a conflict is a state that refuses what was asked; only a world that moved since the plan is 5
+_BY_CODE = {
+    "plan.out-of-date": MOVED,
+    "publish.moved": MOVED,
+    "run.cancelled": INTERRUPTED,
+    "build.cancelled": INTERRUPTED,
+    "test.cancelled": INTERRUPTED,
+    "home.locked": UNREACHABLE,
+    "serve.address-taken": USAGE,
+    "demo.other-folder": USAGE,
+    "source.checksum": FINDINGS,
+}
 _BY_KIND = {
     "invalid": USAGE,
     "not-found": USAGE,
     "denied": REFUSED,
     "unavailable": UNREACHABLE,
-    "conflict": MOVED,
+    "conflict": REFUSED,
     "failed": FAULT,
 }
 # errors about a project's files or data, whatever their kind
@@ -39,6 +51,8 @@ _FINDINGS = ("walk.", "plan.blocked", "contract.", "product.", "build.", "test."
 
 def exit_code(kind: str, slug: str) -> int:
     """The exit code of an error (ux §5)."""
+    if slug in _BY_CODE:
+        return _BY_CODE[slug]
     if kind == "invalid" and slug.startswith(_FINDINGS):
         return FINDINGS
     return _BY_KIND.get(kind, FAULT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -111,6 +111,19 @@ class Store:
         with self.database.read() as connection:
             return [self._publication(row) for row in connection.execute(wanted)]
 
+    def retired(self, product: ProductId) -> dict[PortLine, datetime]:
+        """When each port line of a product was last taken out of service by its owner; it may be back since."""
+        table = tables.PUBLICATION
+        wanted = sa.select(table).where(table.c.product == product.name, table.c.key.like("retire-%"))
+        with self.database.read() as connection:
+            ended = [self._publication(row) for row in connection.execute(wanted.order_by(table.c.sequence))]
+        gone: dict[PortLine, datetime] = {}
+        for one in ended:
+            left = {record.line for record in one.lines} if one.kind != "retire" else set()
+            before = one if one.kind == "retire" else self.publication(product, one.base)
+            gone |= {record.line: one.at for record in (before.lines if before else ()) if record.line not in left}
+        return gone
+
     def current(self) -> dict[ProductId, Publication]:
         """The publication that readers get, of every product that has one."""
         table, product = tables.PUBLICATION, tables.PRODUCT
@@ -167,6 +180,21 @@ class Store:
                 .values(main_followed=True)
             )
 
+    def forget(self, connection: Connection, product: ProductId, sequences: Collection[int]) -> None:
+        """Let go of the data of former publications; that they were made, and how they were signed, stays."""
+        table = tables.PUBLICATION
+        chosen = (table.c.product == product.name, table.c.sequence.in_(sequences), table.c.forgotten_at.is_(None))
+        for row in connection.execute(sa.select(table.c.sequence, table.c.lines).where(*chosen)).all():
+            connection.execute(
+                sa.update(table)
+                .where(table.c.product == product.name, table.c.sequence == row.sequence)
+                .values(
+                    lines="[]",
+                    lines_sha256=hashlib.sha256(row.lines.encode()).hexdigest(),
+                    forgotten_at=instant(self.clock()),
+                )
+            )
+
     def _one_publication(self, product: ProductId, condition: sa.ColumnElement[bool]) -> Publication | None:
         wanted = sa.select(tables.PUBLICATION).where(tables.PUBLICATION.c.product == product.name, condition)
         with self.database.read() as connection:
@@ -194,6 +222,8 @@ class Store:
             json.loads(row.lineage),
             row.signature,
             row.main_followed,
+            None if row.forgotten_at is None else moment(row.forgotten_at),
+            row.lines_sha256,
         )
 
     # -- stages and reports

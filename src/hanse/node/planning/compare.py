@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from hanse.errors import Finding, Kind, Severity, code
 from hanse.names import PortLine, ProductId, TableId
@@ -28,6 +29,13 @@ BAD_MOVE = code(
     "A product goes proposed, draft, active, deprecated, retired; a deprecated one may return to active.",
     "Take the statuses one after the other.",
 )
+RETIRED = code(
+    "plan.line-retired",
+    Kind.INVALID,
+    "A port line that was retired still has its files",
+    "Nothing returns from retired: who read it was told that it is gone. What is to be served again gets a new major.",
+    "Remove its contract, set the product's status to retired, or give the contract a new major.",
+)
 _BREAKING_CODES = frozenset({"compat.breaking-under-minor", "contract.breaking-change", BREAKING})
 
 
@@ -49,9 +57,12 @@ def compare(
     bundle: Mapping[str, str] | None,
     classifications: Sequence[str],
     allow_breaking: Collection[ProductId],
+    retired: Mapping[PortLine, datetime],
 ) -> Compared:
-    """Compare `files` with `published`; `bundle` are the texts that were published. Breaking changes are errors
-    unless the product is in `allow_breaking`."""
+    """Compare `files` with `published`; `bundle` are the texts that were published, `retired` says when lines ended.
+
+    Breaking changes are errors unless the product is in `allow_breaking`.
+    """
     product = files.product
     lines: list[LinePlan] = []
     findings: list[Finding] = []
@@ -76,6 +87,10 @@ def compare(
             message = f"{line} is published and has no contract here"
             findings.append(Finding.at(product.place, BREAKING, message, mend=f"put {old.place.file} back"))
             touched |= {(line.major, table.name): frozenset() for table in old.tables}
+        elif old is None and new is not None and line in retired and product.status != "retired":
+            message = f"{line} was retired on {retired[line].date()} and its contract is still here"
+            mend = f"remove {new.place.file}, or write status: retired in {product.place.file}"
+            findings.append(Finding.at(new.place, RETIRED, message, mend=mend))
         lines.append(_line(line, old, new, told))
     findings += _moves(old_status, files)
     if product.id in allow_breaking:

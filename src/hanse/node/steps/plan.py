@@ -161,7 +161,8 @@ class _Made:
         bundle = home.store.texts(published.bundle) if published else None
         mesh = self.project.mesh or home.mesh
         classes = mesh.classifications if mesh else DEFAULT_CLASSIFICATIONS
-        compared = compare(published, old_status, files, bundle, classes, self.allow_breaking)
+        retired = home.store.retired(product) if told_of else {}
+        compared = compare(published, old_status, files, bundle, classes, self.allow_breaking, retired)
         builds = self._publishes(home)
         linked, needs = inputs(node, self.project, files, self.offers, self.may_know, builds=builds)
         status = files.product.status
