@@ -20,6 +20,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     "Start": {
         "demo": ("demo", "A whole mesh of real flights on this machine."),
         "serve": ("serve", "Run a node for the project's domains."),
+        "connections": ("connections", "The sources' connections, and whether they work."),
         "status": ("status", "The products of this project and their state."),
         "doctor": ("doctor", "Find and explain what is wrong."),
     },

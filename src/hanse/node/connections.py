@@ -1,140 +1,39 @@
-"""The connections of domains: who may use which, what they are, and whether they work."""
+"""Who may use which connection of a domain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from hanse.engine.sources.errors import NoConnection
-from hanse.errors import HanseError
 from hanse.governance.decision import Action, Principal
-from hanse.names import ProductId, nearest
-from hanse.node.permission import allowed, require
+from hanse.names import ProductId
+from hanse.node.permission import require
 from hanse.node.sources import connections
 from hanse.node.variables import names_in
-from hanse.spec.model import Domain, Project
+from hanse.spec.model import Project
 
 if TYPE_CHECKING:
     from hanse.node.home import Home
     from hanse.node.node import Node
 
-_PLACES = ("host", "url", "uri", "endpoint", "path")
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One connection as people may see it: none of its values."""
-
-    domain: str
-    name: str
-    kind: str
-    host: str
-    variables: tuple[str, ...]
-    missing: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "domain": self.domain,
-            "name": self.name,
-            "kind": self.kind,
-            "host": self.host,
-            "variables": list(self.variables),
-            "missing": list(self.missing),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """What came of trying one connection: what answered, or the error."""
-
-    domain: str
-    name: str
-    said: str
-    error: HanseError | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        problem = None if self.error is None else {**self.error.as_problem(), "kind": self.error.kind.value}
-        return {
-            "domain": self.domain,
-            "name": self.name,
-            "ok": self.error is None,
-            "said": self.said,
-            "error": problem,
-        }
-
-
-def listed(node: Node, project: Project | None, principal: Principal) -> list[Listed]:
-    """The connections of the domains that `principal` publishes for, by domain and name."""
-    out = []
-    for domain in _domains(node, project, principal):
-        for name, tree in sorted(connections(domain).items()):
-            variables = tuple(dict.fromkeys(names_in(tree)))
-            missing = tuple(node.sources.missing(domain, name))
-            out.append(Listed(domain.name, name, str(tree.get("kind", "")), _host(tree), variables, missing))
-    return out
-
-
-def tested(node: Node, project: Project | None, principal: Principal, names: tuple[str, ...] = ()) -> list[Tested]:
-    """Try the connections `names` (none: all) of the domains that `principal` publishes for.
-
-    Blocks; raises `NoConnection` for a name that none of them has, `NotPermitted` for one that is not published yet.
-    """
-    found = [(domain, name) for domain in _domains(node, project, principal) for name in sorted(connections(domain))]
-    for name in names:
-        known = [*{one for _, one in found}, *(f"{domain.name}/{one}" for domain, one in found)]
-        if name not in known:
-            near = nearest(name, known) or sorted({one for _, one in found})
-            raise NoConnection(
-                f"there is no connection {name[:63]!r} that you may use",
-                mend=f"write one of: {', '.join(near)}" if near else "add it under connections in domain.yaml",
-            )
-    chosen = [one for one in found if not names or one[1] in names or f"{one[0].name}/{one[1]}" in names]
-    for domain, name in chosen:
-        _require(node, node.homes[domain.name], principal, project, name)
-    return [_tried(node, domain, name) for domain, name in chosen]
-
-
-def _tried(node: Node, domain: Domain, name: str) -> Tested:
-    try:
-        link = node.sources.connection(domain, name, str(domain.place))
-        return Tested(domain.name, name, node.sources.check(link, node.settings.project))
-    except HanseError as error:
-        return Tested(domain.name, name, "", error)
-
 
 def require_connections(node: Node, home: Home, principal: Principal, project: Project, product: ProductId) -> None:
-    """Raise `NotPermitted` when a source of `product` uses a connection that `principal` may not bring.
+    """Raise `NotPermitted` when a source of `product` sends the domain's values where no owner sends them.
 
-    Files that somebody sends may hold a connection that nobody published: only an owner may send the domain's values
-    to where it points.
+    Files that somebody sends may hold a connection that nobody published, or a source that uses a value itself.
     """
     build = project.products[product].build
-    for name in sorted(
-        {str(s.options["connection"]) for s in (build.sources if build else ()) if "connection" in s.options}
-    ):
-        _require(node, home, principal, project, name)
+    for name in sorted({str(one.options.get("connection", "")) for one in (build.sources if build else ())} - {""}):
+        require_connection(node, home, principal, project, name)
+    if build is not None and any(names_in(one.options) for one in build.sources):
+        published = home.published().get(product)
+        known = home.store.texts(published.bundle) if published is not None and published.bundle else None
+        if (known or {}).get(build.place.file) != build.text:
+            require(node, home, principal, Action.ADMINISTER, project=project)
 
 
-def _require(node: Node, home: Home, principal: Principal, project: Project | None, name: str) -> None:
+def require_connection(node: Node, home: Home, principal: Principal, project: Project | None, name: str) -> None:
+    """Raise `NotPermitted` when the connection `name` is not the published one and `principal` is no owner."""
     published = connections(home.team).get(name)
     sent = connections(project.domains.get(home.domain) if project is not None else node.domain(home.domain)).get(name)
     if sent is not None and sent != published:
         require(node, home, principal, Action.ADMINISTER, project=project)
-
-
-def _domains(node: Node, project: Project | None, principal: Principal) -> Iterator[Domain]:
-    for name, home in sorted(node.homes.items()):
-        domain = project.domains.get(name) if project is not None else node.domain(name)
-        if domain is not None and allowed(node, home, principal, Action.PUBLISH, project=project)[0]:
-            yield domain
-
-
-def _host(tree: Mapping[str, Any]) -> str:
-    """Where the connection points, as it is written, without user and password."""
-    told = next((str(tree[key]) for key in _PLACES if isinstance(tree.get(key), str)), "")
-    if "://" in told:
-        address = urlsplit(told)
-        told = f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
-    return told + (f":{tree['port']}" if "port" in tree and "host" in tree else "")

@@ -20,7 +20,8 @@ domain.yaml
     support          address of help
     connections      name → {kind, …}; a secret is written as ${VARIABLE}, never as itself
     storage          where data lies: {kind: local | s3, …}
-    keep             what is kept for how long: publications, audit, samples → duration such as 90 d
+    keep             what is kept for how long: publications, audit, samples → duration such as 90 d; and, for products
+                     whose build.yaml says nothing else, days and at_least of their former publications
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import Any
 
 from hanse.errors import Finding, Kind, Severity, code, rejects
 from hanse.names import RESERVED_DOMAINS, is_name
+from hanse.spec import keep as keep_words
 from hanse.spec.checks.identity import is_variable, slug
 from hanse.spec.checks.service_levels import seconds
 from hanse.spec.document import Document
@@ -71,8 +73,10 @@ _TEAM = ("title",)
 _PERSON = ("title", "teams", "attributes", "login")
 _DOMAIN = ("name", "title", "team", "members", "support", "connections", "storage", "keep")
 _STORAGE = ("kind", "path", "bucket", "prefix", "endpoint", "region", "connection")
-_KEEP = ("publications", "audit", "samples")
+_KEPT = ("publications", "audit", "samples")
+_KEEP = (*_KEPT, *keep_words.WORDS)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,126}", re.ASCII)
+_IN_ADDRESS = re.compile(r"://[^/@:\s]*:([^/@\s]+)@")
 _SECRET = re.compile(r"password|passwd|secret|token|private|credential", re.IGNORECASE)
 
 
@@ -172,6 +176,8 @@ def domain(
     for connection, at, value in reader.members("/connections", tree.get("connections")):
         reader.name(at, connection, "connection", key=True)
         if (entry := reader.mapping(at, value)) is not None:
+            if not isinstance(entry.get("kind"), str):
+                reader.bad(at, f"connection {connection[:60]!r} says no kind", "add kind: postgres, s3, http, …")
             reader.secrets(at, entry)
     if isinstance(storage := tree.get("storage"), Mapping):
         reader.mapping("/storage", storage, _STORAGE)
@@ -267,6 +273,10 @@ class _Reader:
 
     def secrets(self, at: str, tree: Mapping[str, Any]) -> None:
         for word, value in tree.items():
+            if isinstance(value, str) and (held := _IN_ADDRESS.search(value)) and not is_variable(held[1]):
+                mend = "write the address without it, and password: ${PASSWORD} beside it"
+                self.found(at + pointer(str(word)), SECRET, f"{str(word)[:60]!r} holds a password in its address", mend)
+                continue
             if _SECRET.search(str(word)) and isinstance(value, str) and not is_variable(value):
                 mend = f"write {word}: ${{{str(word).upper()}}} and set it where the node runs"
                 self.found(at + pointer(str(word)), SECRET, f"{str(word)[:60]!r} is written in the open", mend)
@@ -275,10 +285,11 @@ class _Reader:
         if value is None or (tree := self.mapping("/keep", value, _KEEP)) is None:
             return
         for word, length in tree.items():
-            if word in _KEEP and seconds(length, "d" if isinstance(length, int) else None) is None:
+            if word in _KEPT and seconds(length, "d" if isinstance(length, int) else None) is None:
                 self.bad(
                     pointer("keep", str(word)), f"{str(length)[:40]!r} is no length of time", f"write {word}: 90 d"
                 )
+        keep_words.keep(tree, bad=lambda key, message, mend: self.bad(pointer("keep", key), message, mend))
 
 
 def strangers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hanse.errors import HanseError, Kind, code
+from hanse.spec.checks.transforms import NO_CONNECTION
 
 
 class SourceMissing(HanseError):
@@ -129,13 +130,7 @@ class NotListed(HanseError):
 
 class NoConnection(HanseError):
     kind = Kind.NOT_FOUND
-    code = code(
-        "source.no-connection",
-        Kind.NOT_FOUND,
-        "There is no connection of that name",
-        "Connections are named in domain.yaml, and a build uses those of its own domain.",
-        "Add it under `connections` in domain.yaml, or mend the name.",
-    )
+    code = NO_CONNECTION
 
 
 class BadConnection(HanseError):

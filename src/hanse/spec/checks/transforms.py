@@ -34,6 +34,11 @@ UNKNOWN = code(
     "A transform reads the sources of its build.yaml and tables of products.",
     "Mend the address; the message names those most like it.",
 )  # fmt: skip
+NO_CONNECTION = code(
+    "source.no-connection", Kind.NOT_FOUND, "There is no connection of that name",
+    "Connections are named in domain.yaml, and a build uses those of its own domain.",
+    "Add it under `connections` in domain.yaml, or mend the name.",
+)  # fmt: skip
 UNREADABLE = code(
     "build.unreadable-sql", Kind.INVALID, "It cannot be told what a transform reads",
     "The SQL could not be taken apart, so its inputs cannot be compared with the input ports; every column of the "
@@ -47,6 +52,7 @@ def transform_findings(project: Project, files: ProductFiles, nearest: Near) -> 
     build = files.build
     assert build is not None
     id = files.product.id
+    yield from _connections(project, id, build, nearest)
     sources = {source.name.lower() for source in build.sources}
     known = {contract.id for other in project.products.values() for contract in other.contracts.values()}
     declared = {port.contract_id: port for port in files.product.inputs if port.contract_id in known}
@@ -123,6 +129,20 @@ def _input(
         near = nearest(product, known)
         mend = f"write {' or '.join(near)}" if near else "add an input port for it"
         yield _told(transform, UNDECLARED, f"{dotted[:200]} is neither in the project nor an input port", mend)
+
+
+def _connections(project: Project, id: ProductId, build: BuildFile, nearest: Near) -> Iterator[Finding]:
+    """A source names a connection of its own domain; a domain that is not in the project is not judged."""
+    domain = project.domains.get(id.domain)
+    tree = domain.raw.get("connections") if domain is not None else None
+    known = list(tree) if isinstance(tree, dict) else []
+    for source in build.sources if domain is not None else ():
+        name = source.options.get("connection")
+        if name is not None and name not in known:
+            near = nearest(str(name)[:100], known)
+            mend = f"write connection: {near[0]}" if near else f"add connections: {{{name}: …}} to domain.yaml"
+            message = f"domain {id.domain} has no connection {str(name)[:63]!r}"
+            yield Finding.at(source.place, NO_CONNECTION, message, mend=mend)
 
 
 def _accepted(build: BuildFile, read: Set[str], nearest: Near) -> Iterator[Finding]:

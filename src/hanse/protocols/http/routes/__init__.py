@@ -81,6 +81,7 @@ def documented() -> list[Route]:
     from hanse.protocols.http.routes import (  # noqa: F401  # each declares its own
         access,
         audit,
+        connections,
         operations,
         products,
         query,

@@ -43,7 +43,7 @@ Progress = Callable[[Event], None]
 )
 async def plan(call: Call) -> Response:
     body = await call.members()
-    files = _files(body)
+    files = files_of(body)
     products, breaking, request = body.products("products"), body.products("allow_breaking"), body.flag("request")
     body.end()
     return document(await call.plan(_plan, call.node, call.principal, files, products, breaking, request))
@@ -80,7 +80,7 @@ def _plan(
 )
 async def build(call: Call) -> Response:
     body = await call.members()
-    files, products, full = _files(body), body.products("products"), body.flag("full")
+    files, products, full = files_of(body), body.products("products"), body.flag("full")
     since = body.instant("since", start=True)
     body.end()
     node, principal = call.node, call.principal
@@ -106,7 +106,7 @@ async def build(call: Call) -> Response:
 )
 async def test(call: Call) -> Response:
     body = await call.members()
-    files, products, strict = _files(body), body.products("products"), body.flag("strict")
+    files, products, strict = files_of(body), body.products("products"), body.flag("strict")
     only, published = body.texts("only"), body.flag("published")
     body.end()
     node, principal = call.node, call.principal
@@ -218,7 +218,8 @@ async def started(call: Call, verb: str, work: Callable[[Progress, threading.Eve
     return response
 
 
-def _files(body: Members) -> dict[str, str]:
+def files_of(body: Members) -> dict[str, str]:
+    """The project's texts by path; raises `BadRequest`."""
     files = body.files("files")
     if not files:
         raise BadRequest("the body lacks 'files', the project's texts by path")
