@@ -160,3 +160,12 @@ def test_no_domain_takes_a_name_of_sql_or_of_the_mesh(name: str) -> None:
 def test_a_secret_is_never_repeated() -> None:
     finding = domain("team: t\nconnections: {w: {password: hunter2}}")[1][0]
     assert "hunter2" not in finding.message + finding.mend + finding.why
+
+
+def test_a_password_in_a_connections_address_is_a_secret_in_the_open() -> None:
+    text = "name: sales\nteam: sales\nconnections:\n  shop: {kind: adbc, uri: 'postgresql://ada:pw@db.example:5432/x'}\n"
+    assert told(domain(text)) == [("mesh.secret", "/connections/shop/uri")]
+    assert told(domain(text.replace(":pw@", ":${PW}@"))) == []
+    assert told(domain(text.replace("kind: adbc", "kin: adbc").replace(":pw@", "@"))) == [
+        ("mesh.bad-value", "/connections/shop")
+    ]
