@@ -349,7 +349,7 @@ def test_what_was_retired_does_not_return_because_its_files_are_still_there(worl
     told = planned(world).product(ORDERS)
     assert told is not None
     assert told.state == "blocked"
-    assert "plan.line-retired" in {one.code for one in told.findings}
+    assert "plan.status-move" in {one.code for one in told.findings}
     edit(world, "sales/orders/orders.odps.yaml", "status: active", "status: retired")
     after = planned(world).product(ORDERS)
     assert after is not None

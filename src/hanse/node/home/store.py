@@ -111,18 +111,15 @@ class Store:
         with self.database.read() as connection:
             return [self._publication(row) for row in connection.execute(wanted)]
 
-    def retired(self, product: ProductId) -> dict[PortLine, datetime]:
-        """When each port line of a product was last taken out of service by its owner; it may be back since."""
-        table = tables.PUBLICATION
-        wanted = sa.select(table).where(table.c.product == product.name, table.c.key.like("retire-%"))
+    def retired(self, product: ProductId) -> dict[int, datetime]:
+        """When each major of a product was last taken out of service by its owner; it may be back since."""
+        columns = tables.PUBLICATION.c
+        wanted = sa.select(columns.key, columns.at).where(
+            columns.product == product.name, columns.key.like("retire-%-%")
+        )
         with self.database.read() as connection:
-            ended = [self._publication(row) for row in connection.execute(wanted.order_by(table.c.sequence))]
-        gone: dict[PortLine, datetime] = {}
-        for one in ended:
-            left = {record.line for record in one.lines} if one.kind != "retire" else set()
-            before = one if one.kind == "retire" else self.publication(product, one.base)
-            gone |= {record.line: one.at for record in (before.lines if before else ()) if record.line not in left}
-        return gone
+            ended = connection.execute(wanted.order_by(columns.sequence)).all()
+        return {int(row.key.rpartition("-")[2]): moment(row.at) for row in ended}
 
     def current(self) -> dict[ProductId, Publication]:
         """The publication that readers get, of every product that has one."""

@@ -57,9 +57,9 @@ def compare(
     bundle: Mapping[str, str] | None,
     classifications: Sequence[str],
     allow_breaking: Collection[ProductId],
-    retired: Mapping[PortLine, datetime],
+    retired: Mapping[int, datetime],
 ) -> Compared:
-    """Compare `files` with `published`; `bundle` are the texts that were published, `retired` says when lines ended.
+    """Compare `files` with `published`; `bundle` are the texts that were published, `retired` says when majors ended.
 
     Breaking changes are errors unless the product is in `allow_breaking`.
     """
@@ -87,8 +87,8 @@ def compare(
             message = f"{line} is published and has no contract here"
             findings.append(Finding.at(product.place, BREAKING, message, mend=f"put {old.place.file} back"))
             touched |= {(line.major, table.name): frozenset() for table in old.tables}
-        elif old is None and new is not None and line in retired and product.status != "retired":
-            message = f"{line} was retired on {retired[line].date()} and its contract is still here"
+        elif old is None and new is not None and line.major in retired and product.status != "retired":
+            message = f"{line} was retired on {retired[line.major].date()} and its contract is still here"
             mend = f"remove {new.place.file}, or write status: retired in {product.place.file}"
             findings.append(Finding.at(new.place, RETIRED, message, mend=mend))
         lines.append(_line(line, old, new, told))
