@@ -22,6 +22,7 @@ def pages() -> dict[str, str]:
         "events.md": "".join(_events()),
         "policies.md": "".join(_policies()),
         "http.md": "".join(_http()),
+        "../concepts/words.md": "".join(_words()),
     }
 
 
@@ -95,6 +96,16 @@ def _http() -> Iterator[str]:
     yield "| method | path | action | what |\n|---|---|---|---|\n"
     for route in routes.documented():
         yield f"| {route.method} | `{route.path}` | {route.action} | {_cell(route.what)} |\n"
+
+
+def _words() -> Iterator[str]:
+    from hanse.cli.words import WORDS
+
+    yield "# Words\n\nEach has one meaning, everywhere. Examples are of the flights mesh. `hanse explain words` prints the same.\n"
+    for one in WORDS:
+        yield f"\n## {one.word}\n\n{one.meaning}\n\nExample: {one.example}\n"
+        if one.otherwise:
+            yield f"\nNot to be confused: {one.otherwise}\n"
 
 
 def _cell(value: object) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import pkgutil
 import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import import_module
 
 import click
 
 import hanse
+from hanse.cli import words
 from hanse.cli.state import state
+from hanse.cli.words import Word
 from hanse.errors import Code, codes
 from hanse.names import nearest
 
@@ -19,7 +23,13 @@ from hanse.names import nearest
 @click.argument("code", required=False)
 @click.pass_context
 def command(ctx: click.Context, code: str | None) -> None:
-    """Print what CODE means, why it is so and what mends it; without CODE, list all codes."""
+    """Print what CODE means, why it is so and what mends it; without CODE, list all codes.
+
+    `hanse explain words` prints the words of a mesh, `hanse explain grant` one of them.
+    """
+    if code == "words" or (code is not None and words.find(code) is not None):
+        _words(words.WORDS if code == "words" else [found for found in [words.find(code)] if found], state(ctx).json)
+        return
     known = all_codes(until=code)
     as_json = state(ctx).json
     if code is None:
@@ -45,6 +55,18 @@ def command(ctx: click.Context, code: str | None) -> None:
     click.echo(f"{one.slug}  ({one.kind.value})\n\n{one.title}.\n")
     for label, text in (("why", one.why), ("mend", one.mend)):
         click.echo(textwrap.fill(text, 96, initial_indent=f"{label + ':':<7}", subsequent_indent=" " * 7))
+
+
+def _words(told: Sequence[Word], as_json: bool) -> None:
+    if as_json:
+        document = {"schema": "hanse.words/1", "words": [asdict(one) for one in told]}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    for number, one in enumerate(told):
+        click.echo(("\n" if number else "") + click.style(one.word, bold=True))
+        for label, text in (("", one.meaning), ("example: ", one.example), ("not: ", one.otherwise)):
+            if text:
+                click.echo(textwrap.fill(label + text, 96, initial_indent="  ", subsequent_indent="  "))
 
 
 def all_codes(until: str | None = None) -> dict[str, Code]:
