@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from hanse.engine.sources import Connection, Given, Scan, Source, Wanted, options
+from hanse.engine.sources.egress import is_loopback
 from hanse.engine.sources.errors import (
     BadConnection,
     MissingPart,
@@ -32,7 +33,7 @@ _KEYS = ("driver", "uri", "user", "password", "schema", "options")
 _OPTIONS = ("table", *options.DESCRIBING)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 # what else a PostgreSQL address says could lead elsewhere: another host, a service file, a key on disk
-_POSTGRES = ("sslmode",)
+_POSTGRES = {"sslmode"}
 _REFUSED, _GONE = ("UNAUTHENTICATED", "UNAUTHORIZED"), ("IO", "TIMEOUT", "CANCELLED")
 
 
@@ -122,14 +123,13 @@ def _settings(link: Connection, given: Given, source: Source, driver: str) -> di
         raise BadConnection(
             f"connection {link.name!r}: its uri says no host and port", mend="uri: scheme://host:port/database"
         )
-    addresses = given.egress.addresses(host, port)
-    given.egress.connect(host, port, given.seconds).close()
+    found = given.egress.answering(host, port, given.seconds)
     user, password = link.options.get("user"), link.options.get("password")
     if driver != "postgresql":
         pairs = {"username": user, "password": password}
         return {"uri": uri, **{k: str(v) for k, v in pairs.items() if v is not None}, **dict(more)}
-    asked = parse_qsl(address.query)
-    if more or any(key not in _POSTGRES for key, _ in asked):
+    asked = dict(parse_qsl(address.query))
+    if more or not asked.keys() <= _POSTGRES:
         raise BadConnection(
             f"connection {link.name!r}: of a PostgreSQL address only sslmode may be said beside host and database",
             mend="uri: postgresql://host:port/database",
@@ -137,10 +137,9 @@ def _settings(link: Connection, given: Given, source: Source, driver: str) -> di
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     who = quote(str(user), "") + (f":{quote(str(password), '')}" if password is not None else "") if user else ""
     seconds = max(2, min(int(given.seconds), 30))
-    query = "&".join(
-        [*(f"{key}={quote(value, '')}" for key, value in asked), f"hostaddr={addresses[0]}",
-         f"connect_timeout={seconds}", "passfile=/dev/null", "application_name=hanse"]
-    )  # fmt: skip
+    asked.setdefault("sslmode", "prefer" if is_loopback(found) else "require")
+    asked |= {"hostaddr": found, "connect_timeout": str(seconds), "passfile": "/dev/null", "application_name": "hanse"}
+    query = "&".join(f"{key}={quote(value, '')}" for key, value in asked.items())
     return {"uri": urlunsplit(("postgresql", f"{who}@{where}" if who else where, address.path, query, ""))}
 
 

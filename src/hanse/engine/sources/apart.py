@@ -29,7 +29,8 @@ from hanse.engine.worker.process import Zygote, ask
 from hanse.errors import HanseError, Place
 from hanse.spec.model import Source
 
-_MEMORY = 768 * MIB  # what a reading may take beyond the engine and libraries that are mapped
+_MEMORY = 768 * MIB  # what a reading may take
+_MAPPED = 3 * GIB // 2  # of engine and libraries, which count as address space
 _FILES = 256
 _ERRORS = {
     class_.code: class_
@@ -42,7 +43,7 @@ _RECEIVED_AT = 128
 
 async def run(zygote: Zygote, what: str, source: Source, given: Given, wanted: Wanted, folder: Path) -> Any:
     """Do `what` (scan, fingerprint or check) in a process of its own; raises what the reader raises."""
-    limits = {"address_space": _MEMORY + 3 * GIB, "file_size": given.most_bytes, "files": _FILES}
+    limits = {"address_space": _MEMORY + _MAPPED, "file_size": given.most_bytes, "files": _FILES}
     job = {
         "what": what,
         "source": [source.name, source.kind, dict(source.options), str(source.place.file), source.place.line],

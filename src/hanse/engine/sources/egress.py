@@ -113,6 +113,11 @@ class Egress:
             allowed.append(str(address))
         return list(dict.fromkeys(allowed))
 
+    def answering(self, host: str, port: int, seconds: float) -> str:
+        """An address of `host` that takes connections, for a library that connects by itself; raises as `connect`."""
+        with self.connect(host, port, seconds) as answered:
+            return str(answered.getpeername()[0])
+
     def connect(self, host: str, port: int, seconds: float) -> socket.socket:
         """A connection to `host`, at an address that was checked; raises as `addresses`."""
         failure: OSError | None = None
@@ -123,6 +128,11 @@ class Egress:
                 failure = error
         why = "it did not answer in time" if isinstance(failure, TimeoutError) else "it refuses connections"
         raise SourceUnreachable(f"{host}:{port} cannot be reached: {why}", mend="look whether it is up, then try again")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `address` is this machine's own."""
+    return ipaddress.ip_address(address).is_loopback
 
 
 def _address(text: str) -> Address | None:

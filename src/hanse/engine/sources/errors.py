@@ -122,7 +122,7 @@ class NotListed(HanseError):
         "source.not-listed",
         Kind.DENIED,
         "A source lies at an address that the operator did not list",
-        "Only the hosts and ports under `egress` are reached. A name is looked up once and checked again as an "
+        "Only the hosts and TCP ports under `egress` are reached. A name is looked up once and checked again as an "
         "address: loopback, private and link-local addresses count only when they are listed themselves.",
         "The operator adds the address to `egress` in .hanse/node.yaml; the message has the line.",
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from hanse.engine.sources import Connection, Given, Scan, Since, Source, Wanted, door, options
+from hanse.engine.sources.egress import is_loopback
 from hanse.engine.sources.errors import (
     BadConnection,
     MissingPart,
@@ -141,10 +142,11 @@ def _database(link: Connection, given: Given, source: Source, uri: str) -> str:
             mend="uri: https://host/catalog, sqlite:///path or postgresql://host:port/database",
         )
     port = address.port or 5432
-    addresses = given.egress.addresses(address.hostname, port)
-    given.egress.connect(address.hostname, port, given.seconds).close()
+    found = given.egress.answering(address.hostname, port, given.seconds)
     who = quote(str(link.options.get("user", "")), "") + ":" + quote(str(link.options.get("password", "")), "")
-    more = f"hostaddr={addresses[0]}&connect_timeout={max(2, min(int(given.seconds), 30))}&passfile=/dev/null"
+    mode = "prefer" if is_loopback(found) else "require"
+    seconds = max(2, min(int(given.seconds), 30))
+    more = f"hostaddr={found}&sslmode={mode}&connect_timeout={seconds}&passfile=/dev/null"
     return f"postgresql+psycopg://{who}@{address.hostname}:{port}{address.path}?{more}"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hanse.engine.servers import extensions
 from hanse.engine.servers.errors import MissingExtra
 from hanse.engine.sources import Connection, Given, Scan, Source, Wanted, options
+from hanse.engine.sources.egress import is_loopback
 from hanse.engine.sources.errors import (
     BadConnection,
     MissingPart,
@@ -98,7 +99,7 @@ class Postgres:
                 ).fetchall()[0][0]
             except Exception as failure:
                 raise told(link, str(failure), None) from None
-        return f"{tables} tables in schema {schema}"
+        return f"{tables} table{'' if tables == 1 else 's'} in schema {schema}"
 
 
 def opened(link: Connection, given: Given) -> DuckDBPyConnection:
@@ -137,16 +138,14 @@ def parameters(link: Connection, given: Given) -> str:
     if host.startswith("/"):
         given.egress.socket_folder(host)
         return common
-    addresses = given.egress.addresses(host, port)
-    given.egress.connect(host, port, given.seconds).close()  # says whether it is the network or the server
-    local = all(address in ("127.0.0.1", "::1") for address in addresses)
-    stated = link.options.get("tls", "off" if local else "require")
+    address = given.egress.answering(host, port, given.seconds)  # says whether it is the network or the server
+    stated = link.options.get("tls", "off" if is_loopback(address) else "require")
     if stated not in _TLS:
         raise BadConnection(
             f"connection {link.name!r}: tls is verify, require or off, not {str(stated)[:40]!r}", mend="tls: verify"
         )
     root = " sslrootcert=system" if stated == "verify" else ""
-    return f"{common} hostaddr={addresses[0]} sslmode={_TLS[stated]}{root}"
+    return f"{common} hostaddr={address} sslmode={_TLS[stated]}{root}"
 
 
 def _table(engine: DuckDBPyConnection, source: Source, link: Connection) -> tuple[str, Mapping[str, str]]:
@@ -184,6 +183,18 @@ def told(link: Connection, said: str, source: Source | None) -> HanseError:
             f"connection {name!r}: the server has no database {options.text(link, 'database')!r}",
             where=where,
             mend="mend database: in domain.yaml",
+        )
+    if "does not support SSL" in said:
+        return SourceRefused(
+            f"connection {name!r}: the server speaks no TLS, and the connection wants it",
+            where=where,
+            mend="have TLS turned on there; in a network that you trust write tls: off in domain.yaml",
+        )
+    if "certificate" in said:
+        return SourceRefused(
+            f"connection {name!r}: the server's certificate is not trusted here",
+            where=where,
+            mend="have it mended, or its authority added to the node's system; tls: require does not look at it",
         )
     if _REFUSED.search(said) and not re.search(r"terminating|starting up|shutting down", said):
         if re.search(r"permission denied", said):
