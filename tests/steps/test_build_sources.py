@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from hanse.engine.settings import EngineSettings
+from hanse.engine.sources import Wanted
 from hanse.names import ProductId
 from hanse.node.builds.report import BUILT, FAILED, UNCHANGED, BuiltTable
+from hanse.node.builds.stream import BuildCancelled
 from hanse.node.permission import NotPermitted
+from hanse.node.sources import Sources
 from hanse.node.variables import Variables
 from tests.postgres import PASSWORD, Postgres, postgres
 from tests.steps.mesh_of_two import CSV, KEY, PUBLIC, contract, domain, files, product
@@ -238,3 +242,57 @@ def test_who_is_no_owner_cannot_send_a_domains_values_elsewhere(tmp_path: Path, 
         one.write("sales/domain.yaml", text.replace("database: postgres", "database: template1"))
         with pytest.raises(NotPermitted):
             one.build("sales/events", by=[builder])
+
+
+def test_a_cancelled_build_ends_its_reading_at_once(tmp_path: Path, shop: Postgres) -> None:
+    fill(shop, "endless", 10)
+    shop.run("CREATE VIEW eternal AS SELECT id, happened, price + length(pg_sleep(60)::text) AS price FROM endless")
+    with world(tmp_path, shop, "table: eternal") as one:
+        cancelled = threading.Event()
+        threading.Timer(1, cancelled.set).start()
+        began = time.monotonic()
+        with pytest.raises(BuildCancelled):
+            built(one, cancelled=cancelled)
+        assert time.monotonic() - began < 3
+        nothing_is_left(one)
+
+
+def test_a_python_transform_is_given_the_columns_it_lists_of_a_source_elsewhere(tmp_path: Path, shop: Postgres) -> None:
+    fill(shop, "pythonic", 100)
+    with world(tmp_path, shop, "table: pythonic") as one:
+        one.write(
+            "sales/events/build.yaml",
+            "sources: {raw: {connection: shop, table: pythonic}}\ntables: {events: {python: events.py, "
+            "inputs: {raw: {from: raw, columns: [id, happened, price]}}}}\n",
+        )
+        one.write("sales/events/events.py", "def events(raw):\n    return raw\n")
+        made = built(one)
+        assert (made.rows, made.read) == (100, {"raw": 100}), made.finding
+        assert '"note"' not in copied(shop, "pythonic")[-1]
+
+
+@pytest.mark.parametrize("type_", ["timestamp", "date"])
+def test_a_window_is_asked_for_in_the_type_of_the_sources_column(tmp_path: Path, shop: Postgres, type_: str) -> None:
+    table = f"typed_{type_}"
+    fill(shop, table, 3)
+    shop.run(f"ALTER TABLE {table} ALTER happened TYPE {type_} USING happened + id * interval '1 day'")
+    mode = ", mode: incremental, by: time, time_column: happened"
+    sql = "SELECT id, CAST(happened AS TIMESTAMPTZ) AS happened, price FROM raw\n"
+    with world(tmp_path, shop, f"table: {table}, window: happened", mode=mode, sql=sql) as one:
+        published(one, EVENTS)
+        made = built(one)
+        assert (made.rows, made.read) == (3, {"raw": 1}), made.finding
+        assert '"happened" >= ' in copied(shop, table)[-1]
+
+
+def test_a_source_is_read_without_a_node_too(tmp_path: Path, shop: Postgres) -> None:
+    fill(shop, "profiled", 50)
+    with world(tmp_path, shop, "table: profiled") as one:
+        (written,) = one.project.products[EVENTS].build.sources  # type: ignore[union-attr]
+        sources = Sources(one.node.settings)
+        source, given = sources.resolved(written, one.project.domains["sales"], tmp_path)
+        with sources.scan(source, given, Wanted(rows=20), tmp_path) as scan:
+            assert duckdb.sql(f"SELECT count(*), count(note) FROM {scan.scan}").fetchall() == [(20, 20)]
+            assert scan.columns is not None
+            assert scan.columns["price"] == "DECIMAL(18,2)"
+        assert not any((tmp_path / "sources").iterdir())

@@ -29,10 +29,16 @@ FOLDER = "sources"  # of a home: what is read from elsewhere lies here while a t
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Reads sources as a domain: with its connections, below the operator's roots, within the operator's egress."""
+    """Reads sources as a domain: with its connections, below the operator's roots, within the operator's egress.
+
+    Without an engine, for a call of the command line that opens no node, each reading starts its own process:
+
+        source, given = Sources(settings).resolved(written, domain, base)
+        with Sources(settings).scan(source, given, Wanted(rows=100_000), folder) as scan: …
+    """
 
     settings: Settings
-    engine: Engine
+    engine: Engine | None = None
 
     def resolved(self, source: Source, domain: Domain | None, base: Path) -> tuple[Source, Given]:
         """`source` with its kind, and what it is read with; raises `NoConnection`, `VariableMissing`."""
@@ -146,10 +152,24 @@ class Sources:
             return str(said)
 
     def _apart(self, what: str, source: Source, given: Given, wanted: Wanted, folder: Path, cancelled: Event) -> Any:
+        if self.engine is None:
+            return _alone(what, source, given, wanted, folder)
         loop = self.engine.loop
         if loop is None:
             raise RuntimeError("the engine is not started")
         return waited(self.engine.source(what, source, given, wanted, folder), loop, cancelled)
+
+
+def _alone(what: str, source: Source, given: Given, wanted: Wanted, folder: Path) -> Any:
+    from hanse.engine.sources import apart
+    from hanse.engine.worker.process import Zygote
+
+    zygote = Zygote()
+    zygote.start()
+    try:
+        return apart.alone(zygote, what, source, given, wanted, folder)
+    finally:
+        zygote.stop()
 
 
 def connections(domain: Domain | None) -> Mapping[str, Mapping[str, Any]]:

@@ -8,7 +8,8 @@ The same call serves everyone who wants rows of a source, wherever it lies:
 
 `scan.scan` reads local files only: a source that lies elsewhere was read into `folder` (empty, the caller's, removed
 by the caller) before. To profile `CONNECTION.table`, read `Source(name, connection.kind, {"table": …}, place)`, with
-`Wanted(rows=…)` for a bounded part of it. `hanse.node.sources` does all of this for a domain of a node.
+`Wanted(rows=…)` for a bounded part of it. `hanse.node.sources.Sources` does all of this for a domain, with a node or
+without one.
 """
 
 from __future__ import annotations
