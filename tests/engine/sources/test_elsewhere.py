@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import os
 import signal
 import socket
@@ -409,3 +410,68 @@ def test_a_catalogue_in_postgresql_keeps_its_tables_in_a_bucket(do: Do, shop: Po
         do("iceberg", link, table="shop.events", egress=here(shop.port))
     with pytest.raises(SourceRefused):
         do("iceberg", {**link, "password": "wrong"}, table="shop.events", egress=both)
+
+
+class Rest(http.server.BaseHTTPRequestHandler):
+    """The part of the Iceberg REST protocol that a reader asks for, over a SQL catalogue."""
+
+    catalog: Any = None
+    down = False
+
+    def do_GET(self) -> None:
+        from pyiceberg.exceptions import NoSuchTableError
+
+        if self.down:
+            self.answer(503, {"error": {"message": "down", "type": "ServiceUnavailable", "code": 503}})
+        elif self.headers["Authorization"] != "Bearer the-token":
+            self.answer(401, {"error": {"message": "no", "type": "NotAuthorized", "code": 401}})
+        elif self.path.startswith("/v1/config"):
+            self.answer(200, {"defaults": {}, "overrides": {}})
+        elif self.path.endswith("/tables"):
+            self.answer(200, {"identifiers": [{"namespace": ["shop"], "name": "events"}]})
+        elif "/tables/" in self.path:
+            try:
+                table = self.catalog.load_table(("shop", self.path.rpartition("/")[2].partition("?")[0]))
+            except NoSuchTableError:
+                self.answer(404, {"error": {"message": "no", "type": "NoSuchTableException", "code": 404}})
+            else:
+                metadata = json.loads(table.metadata.model_dump_json())
+                self.answer(200, {"metadata-location": table.metadata_location, "metadata": metadata, "config": {}})
+        else:
+            self.answer(200, {"namespaces": [["shop"]]})
+
+    def answer(self, status: int, told: Any) -> None:
+        body = json.dumps(told).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+def test_a_rest_catalogue_is_asked_through_the_door_only(do: Do, tmp_path: Path) -> None:
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    Rest.catalog = SqlCatalog("there", uri=f"sqlite:///{tmp_path}/c.db", warehouse=f"file://{tmp_path}/warehouse")
+    filled(Rest.catalog)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Rest) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        link = {"uri": f"http://127.0.0.1:{server.server_port}", "token": "the-token", "namespace": "shop"}
+        listed = here(server.server_port)
+        assert do("iceberg", link, table="events", wanted=Wanted(since=LATE), egress=listed).rows == 40
+        for change, options, error in (
+            ({}, {"table": "evens", "egress": listed}, SourceAbsent),
+            ({"token": "hidden-secret"}, {"table": "events", "egress": listed}, SourceRefused),
+            ({}, {"table": "events", "egress": ()}, NotListed),
+        ):
+            with pytest.raises(error):
+                do("iceberg", {**link, **change}, **options)
+        Rest.down = True
+        with pytest.raises(SourceUnreachable):
+            do("iceberg", link, table="events", egress=listed)
+        server.shutdown()
+    with pytest.raises(SourceUnreachable):
+        do("iceberg", link, table="events", egress=listed, seconds=2)
