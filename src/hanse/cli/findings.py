@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 
 import click
 
 from hanse.errors import Finding, Severity
 
-FORMATS = ("text", "json", "github")
+FORMATS = ("text", "json", "github", "gitlab")
 _WIDTH = 120
 _GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_GITLAB = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
 
@@ -22,9 +24,8 @@ def show(findings: Sequence[Finding], files: Mapping[str, str], format: str, *, 
         click.echo(json.dumps(as_json(findings, files, schema), indent=2, ensure_ascii=False))
         click.echo(summary(findings, len(files)), err=True)
         return
-    if format == "github":
-        for finding in findings:
-            click.echo(annotation(finding))
+    if format in ("github", "gitlab"):
+        annotate(findings, format)
         click.echo(summary(findings, len(files)), err=True)
         return
     for finding in findings:
@@ -55,6 +56,27 @@ def on_terminal(finding: Finding, text: str) -> Iterator[str]:
     if finding.mend:
         yield f"  mend: {printable(finding.mend)}"
     yield ""
+
+
+def annotate(findings: Sequence[Finding], format: str) -> None:
+    """Write `findings` to stdout as the pages of a code host show them: `github` or `gitlab`."""
+    if format == "gitlab":
+        click.echo(json.dumps([code_quality(finding) for finding in findings], indent=2))
+        return
+    for finding in findings:
+        click.echo(annotation(finding))
+
+
+def code_quality(finding: Finding) -> dict[str, object]:
+    """One finding as an entry of a code quality report, as GitLab reads it."""
+    said = _sentences(finding) + _mend(finding)
+    return {
+        "description": said,
+        "check_name": finding.code,
+        "fingerprint": sha256(f"{finding.code}\n{finding.file}\n{finding.pointer}\n{said}".encode()).hexdigest(),
+        "severity": _GITLAB[finding.severity],
+        "location": {"path": finding.file, "lines": {"begin": finding.line}},
+    }
 
 
 def annotation(finding: Finding) -> str:

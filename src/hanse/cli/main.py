@@ -22,6 +22,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "serve": ("serve", "Run a node for the project's domains."),
         "connections": ("connections", "The sources' connections, and whether they work."),
         "status": ("status", "The products of this project and their state."),
+        "ci": ("ci", "Write the pipeline file of a code host."),
         "doctor": ("doctor", "Find and explain what is wrong."),
     },
     "The walk": {
@@ -43,6 +44,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "default": ("default", "Move the unpinned address to another major."),
         "rollback": ("rollback", "Publish a former state again."),
         "retire": ("retire", "Take a product, or one major of it, out of service."),
+        "clean": ("clean", "Let go of former publications and files beyond keep."),
         "runs": ("runs", "What builds, tests and publishes did."),
     },
     "Who and why": {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
 from hanse.cli import render
 from hanse.cli.failures import FINDINGS
-from hanse.cli.findings import annotation, printable
+from hanse.cli.findings import FORMATS, annotate, printable
 from hanse.cli.state import state
 from hanse.cli.transport import bundle, connect
 from hanse.errors import Finding, Severity
@@ -23,7 +25,10 @@ CHANGES = 10  # the exit code of --changes-exit
 @click.option("--request", is_flag=True, help="Also ask for the access that inputs still need.")
 @click.option("--allow-breaking", "breaking", multiple=True, metavar="ID", help="Let this product break its consumers.")
 @click.option("--changes-exit", is_flag=True, help=f"Exit {CHANGES} when there is something to publish.")
-@click.option("--format", "format", type=click.Choice(["text", "json", "github"]), help="Default: text.")
+@click.option("--format", "format", type=click.Choice(FORMATS), help="Default: text.")
+@click.option(
+    "--comment", type=click.Path(dir_okay=False, path_type=Path), help="Also write it as a comment, in Markdown."
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -32,6 +37,7 @@ def command(
     breaking: tuple[str, ...],
     changes_exit: bool,
     format: str | None,
+    comment: Path | None,
 ) -> int:
     """Compare the project (or the products ID…) with what is published; nothing is changed.
 
@@ -49,12 +55,13 @@ def command(
             "request": request,
         },
     )
+    if comment is not None:
+        comment.write_text(markdown(plan), encoding="utf-8")
     kind = format or ("json" if state(ctx).json else "text")
     if kind == "json":
         render.document(plan)
-    elif kind == "github":
-        for finding in findings_of(plan):
-            click.echo(annotation(finding))
+    elif kind in ("github", "gitlab"):
+        annotate(findings_of(plan), kind)
         click.echo(text_of(plan), err=True)
     else:
         count = render.counted(len(plan["products"]), "product")
@@ -71,6 +78,16 @@ def command(
 def text_of(plan: dict[str, Any]) -> str:
     """The plan's lines, safe for a terminal."""
     return "\n".join(printable(line) for line in plan["text"].strip("\n").split("\n"))
+
+
+def markdown(plan: dict[str, Any]) -> str:
+    """The plan as a comment: one line, the rest folded; a first line that is not shown tells machines its id."""
+    *lines, last = text_of(plan).split("\n")
+    # no run of backticks in what people wrote may end the block
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", "\n".join(lines))), default=0))
+    told = "\n".join(lines).strip("\n")
+    folded = f"<details><summary>What changes</summary>\n\n{fence}text\n{told}\n{fence}\n\n</details>\n" if told else ""
+    return f"<!-- hanse-plan {plan['hash']} -->\n**{last}**\n\n{folded}\nNext: `{next_of(plan)}`\n"
 
 
 def findings_of(plan: dict[str, Any]) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +15,19 @@ from hanse.cli.progress import Stages
 from hanse.cli.report_lines import counted
 from hanse.cli.state import state
 from hanse.cli.transport import bundle, connect
-from hanse.errors import Finding, Severity
+from hanse.errors import Finding, HanseError, Kind, Severity
 from hanse.names import ProductId
+
+if TYPE_CHECKING:
+    from hanse.client import Client
+
+
+SHORT = 12  # characters of an id that people see
+
+
+class PlanMoved(HanseError):
+    kind = Kind.CONFLICT
+    code = "plan.out-of-date"  # declared by the step
 
 
 @click.command("publish")
@@ -24,8 +35,18 @@ from hanse.names import ProductId
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--only", multiple=True, metavar="ID", help="Only this product of the plan; repeat for more.")
 @click.option("--allow-breaking", "breaking", multiple=True, metavar="ID", help="Let this product break its consumers.")
+@click.option(
+    "--same", is_flag=True, help="Only if the files here still give PLAN: what was reviewed is what is published."
+)
 @click.pass_context
-def command(ctx: click.Context, plan: str | None, yes: bool, only: tuple[str, ...], breaking: tuple[str, ...]) -> int:
+def command(
+    ctx: click.Context,
+    plan: str | None,
+    yes: bool,
+    only: tuple[str, ...],
+    breaking: tuple[str, ...],
+    same: bool,
+) -> int:
     """Publish PLAN, as `hanse plan` named it; without PLAN the project is planned first and its plan shown.
 
     Publishing is idempotent by plan. Exit 5 when the world changed since the plan was made.
@@ -34,6 +55,8 @@ def command(ctx: click.Context, plan: str | None, yes: bool, only: tuple[str, ..
     breaks = [str(ProductId.parse(id)) for id in breaking]
     client = connect(ctx)
     flags = state(ctx)
+    if plan is not None and same:
+        _same(ctx, client, plan, breaks)
     if plan is None:
         made = client.post(
             "/plan", {"files": bundle(ctx), "products": chosen or None, "allow_breaking": breaks or None}
@@ -55,6 +78,16 @@ def command(ctx: click.Context, plan: str | None, yes: bool, only: tuple[str, ..
     else:
         _show(report)
     return 0 if report["ok"] else FINDINGS
+
+
+def _same(ctx: click.Context, client: Client, plan: str, breaks: list[str]) -> None:
+    """Raise `PlanMoved` unless the files here give `plan` now."""
+    now = client.post("/plan", {"files": bundle(ctx), "allow_breaking": breaks or None})
+    if not str(now["hash"]).startswith(plan):
+        raise PlanMoved(
+            f"plan {plan[:SHORT]} is out of date: the files here give {now['id']}",
+            mend="hanse plan, look, publish again",
+        )
 
 
 def _confirm(yes: bool, plan: str) -> None:
