@@ -20,6 +20,7 @@ from hanse.errors import Place
 from hanse.governance.decision import Grant, Principal, PrincipalKind, Request, TableFacts
 from hanse.governance.policies import Policies, load
 from hanse.names import PortLine, ProductId, Version
+from hanse.node.home.reads import Reads
 from hanse.node.names import Names
 from hanse.spec.model import Column, Contract, Table
 from tests.engine.tables import KEY, publish
@@ -115,9 +116,11 @@ class World:
     engine: Engine
     folder: Path
     names: Names = field(init=False)
+    reads: Reads = field(init=False)
 
     def __post_init__(self) -> None:
         self.names = Names(self.homes)
+        self.reads = Reads()
 
     def clock(self) -> datetime:
         return NOW

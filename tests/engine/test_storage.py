@@ -70,6 +70,11 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
+def _swept(world: World, keep: list[TableSnapshot], grace: timedelta, now: datetime) -> storage.Swept:
+    there = [path for path in world.warehouse.rglob("*") if path.is_file()]
+    return storage.sweep(world.warehouse, world.catalog, keep, grace, now, there=there)
+
+
 def test_what_is_staged_is_read_by_its_list_of_files(world: World) -> None:
     snapshot = world.stage("select 1 as a, 'x' as b union all select 2, null", table(a=INT, b=TEXT))
     assert world.rows(snapshot) == [(1, "x"), (2, None)]
@@ -248,12 +253,12 @@ def test_a_sweep_takes_what_nothing_names_after_its_grace(world: World) -> None:
     stray.write_bytes(b"half")
     now = datetime.now(UTC)
     grace = timedelta(hours=1)
-    assert storage.sweep(world.warehouse, world.catalog, [published], grace, now).files == 0
+    assert _swept(world, [published], grace, now).files == 0
     later = now + timedelta(hours=2)
-    storage.sweep(world.warehouse, world.catalog, [published, abandoned], grace, later)
+    _swept(world, [published, abandoned], grace, later)
     assert world.rows(abandoned) == [(2,)]
     assert not stray.exists()
-    swept = storage.sweep(world.warehouse, world.catalog, [published], grace, later)
+    swept = _swept(world, [published], grace, later)
     assert swept.snapshots == 1
     assert not (world.warehouse / abandoned.files[0].path).exists()
     assert world.rows(published) == [(1,)]

@@ -339,20 +339,23 @@ def test_a_newer_store_is_refused_untouched(tmp_path: Path) -> None:
 def test_an_older_store_is_migrated_after_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 
+    from alembic.script import ScriptDirectory
+
     from hanse.node.home import database
 
     Home.create(tmp_path / "sales", "sales", Clock()).close()
     later = tmp_path / "migrations"
     shutil.copytree(database._MIGRATIONS, later, ignore=shutil.ignore_patterns("__pycache__"))
-    (later / "versions" / "0002_note.py").write_text(
-        'import sqlalchemy as sa\nfrom alembic import op\nrevision = "0002"\ndown_revision = "0001"\n'
+    newest = ScriptDirectory(str(later)).get_current_head()
+    (later / "versions" / "9999_note.py").write_text(
+        f'import sqlalchemy as sa\nfrom alembic import op\nrevision = "9999"\ndown_revision = "{newest}"\n'
         'def upgrade():\n    op.add_column("meta", sa.Column("note", sa.Text()))\n'
     )
     monkeypatch.setattr(database, "_MIGRATIONS", later)
     Home.open(tmp_path / "sales", Clock()).close()
     with (
         sqlite3.connect(tmp_path / "sales" / "store.db") as new,
-        sqlite3.connect(tmp_path / "sales" / "store.db.before-0001") as old,
+        sqlite3.connect(tmp_path / "sales" / f"store.db.before-{newest}") as old,
     ):
         assert "note" in {row[1] for row in new.execute("PRAGMA table_info(meta)")}
         assert "note" not in {row[1] for row in old.execute("PRAGMA table_info(meta)")}

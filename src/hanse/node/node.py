@@ -15,6 +15,7 @@ from hanse.governance.decision import Principal, PrincipalKind
 from hanse.governance.identity import Claims, Verifier, issue, public_jwk
 from hanse.names import ProductId
 from hanse.node.home import Home
+from hanse.node.home.reads import Reads
 from hanse.node.layout import domains_of, mesh_of
 from hanse.node.names import Names
 from hanse.node.outbox import deliver
@@ -54,7 +55,12 @@ class Node:
         self.people = People(settings.project / "people.yaml")
         self.issuer = ISSUER
         self.runs = Runs(clock)
-        self.upkeep = Upkeep(homes, timedelta(hours=settings.stage_grace_hours))
+        self.reads = Reads()
+        for home in homes.values():
+            home.reads = self.reads  # a question reads in several
+        self.upkeep = Upkeep(
+            homes, timedelta(hours=settings.stage_grace_hours), timedelta(minutes=settings.clean_minutes)
+        )
         key = issuer_key(settings.project / ".hanse" / "issuer")
         whom = settings.audience or audience(mesh)
         self.verifier = Verifier({ISSUER: [public_jwk(key)]}, whom)

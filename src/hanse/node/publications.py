@@ -159,7 +159,7 @@ def _signed_bytes(one: Publication) -> bytes:
         "base": one.base,
         "kind": one.kind,
         "plan": one.plan,
-        "lines": hashlib.sha256(lines(one.lines).encode()).hexdigest(),
+        "lines": one.lines_sha256 or hashlib.sha256(lines(one.lines).encode()).hexdigest(),
         "default_major": one.default_major,
         "main": {str(major): table for major, table in one.main.items()},
         "bundle": one.bundle,

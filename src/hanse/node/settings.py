@@ -68,13 +68,19 @@ class Settings:
     stage_grace_hours: float = field(
         default=24.0, metadata={"docs": "how long data that no publication names is kept before it is swept"}
     )
+    clean_minutes: float = field(
+        default=60.0, metadata={"docs": "how often a serving node forgets and deletes what `keep` lets go, minutes"}
+    )
     engine: EngineSettings = field(default_factory=EngineSettings)
     variables: Variables = field(default=Variables(), repr=False)
     failpoints: Failpoints = NONE
 
 
 # keys of the file → field; `limits` and `listen` group what belongs together
-_TOP = ("homes", "roots", "egress", "trust_code", "stores", "audience", "drain_seconds", "stage_grace_hours")
+_TOP = (
+    "homes", "roots", "egress", "trust_code", "stores", "audience", "drain_seconds", "stage_grace_hours",
+    "clean_minutes",
+)  # fmt: skip
 _LISTEN = {"host": "host", "port": "port"}
 _TLS = {"certificate": "certificate", "key": "key"}
 _LIMITS: Mapping[str, tuple[str, float, str]] = {
@@ -179,6 +185,7 @@ def _read(plain: Settings, tree: Mapping[str, Any]) -> Settings:
         "audience": _text,
         "drain_seconds": _number,
         "stage_grace_hours": _number,
+        "clean_minutes": _number,
         "host": _text,
         "port": _port,
         "certificate": lambda value, key: project / _text(value, key),

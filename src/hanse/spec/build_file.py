@@ -18,6 +18,7 @@ tables           table → transform; `orders@1` for the table of major 1, `orde
     late         by time: how far back rows may still come: seconds, or 30m, 12h, 3d (default 0)
 accept_governed  addresses of inputs that may be masked or filtered for this product
 limits           wall_seconds, cpu_seconds, memory_mib of each transform
+keep             former publications: {days: while they were current in the last days, at_least: the newest ones}
 storage          copy (default); live is reserved
 schedule         when to build: five fields of cron
 """
@@ -31,6 +32,7 @@ from typing import Any
 
 from hanse.errors import Finding, Kind, code, rejects
 from hanse.names import PortLine, is_name
+from hanse.spec import keep
 from hanse.spec.checks.identity import check_variables
 from hanse.spec.checks.report import Report
 from hanse.spec.document import Document
@@ -82,7 +84,7 @@ LIVE = code(
     "Write storage: copy, or leave it out.",
 )
 
-_TOP = ("sources", "tables", "accept_governed", "limits", "schedule", "storage")
+_TOP = ("sources", "tables", "accept_governed", "limits", "schedule", "storage", "keep")
 _TABLE = ("sql", "python", "function", "inputs", "lineage", "mode", "by", "time_column", "late")
 _LIMITS = ("wall_seconds", "cpu_seconds", "memory_mib")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -104,6 +106,7 @@ def build_file(
     sources = tuple(reader.sources(tree.get("sources")))
     transforms = tuple(reader.transforms(tree.get("tables")))
     reader.storage(tree.get("storage"))
+    reader.keep(tree.get("keep"))
     reader.schedule(tree.get("schedule"))
     limits = reader.limits(tree.get("limits"))
     accepted = reader.texts("/accept_governed", tree.get("accept_governed"))
@@ -342,6 +345,11 @@ class _Reader:
             self.found("/storage", LIVE, "storage: live is reserved", "write storage: copy")
         elif value not in (None, "copy"):
             self.bad("/storage", f"storage is copy, not {str(value)[:40]!r}", "write storage: copy")
+
+    def keep(self, tree: Any) -> None:
+        if isinstance(tree, Mapping):
+            self.known("/keep", tree, keep.WORDS)
+        keep.keep(tree, bad=lambda key, message, mend: self.bad(f"/keep/{key}".rstrip("/"), message, mend))
 
     def limits(self, tree: Any) -> Mapping[str, Any]:
         if tree is None:

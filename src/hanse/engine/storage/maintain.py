@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hanse.engine.snapshot import TableSnapshot
-from hanse.engine.storage.durable import table_folder
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.table import Table as IcebergTable
+
+    from hanse.engine.storage.catalogue import HomeFiles
+
+Free = Callable[[Collection[Hashable]], "set[Hashable]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,60 +46,93 @@ def follow_main(warehouse: Path, catalog: Path, snapshot: TableSnapshot) -> bool
         return True
 
 
-def sweep(warehouse: Path, catalog: Path, keep: Collection[TableSnapshot], grace: timedelta, now: datetime) -> Swept:
-    """Remove snapshots that `keep` does not hold and files that nothing names, both only when older than `grace`.
+def sweep(
+    warehouse: Path,
+    catalog: Path,
+    keep: Collection[TableSnapshot],
+    grace: timedelta,
+    now: datetime,
+    *,
+    there: Collection[Path],
+    free: Free = set,
+) -> Swept:
+    """Remove snapshots that `keep` does not hold, and files of `there` that nothing names, when older than `grace`.
 
-    `keep` is every snapshot that is published, may be rolled back to or waits as a stage.
+    `there` was listed before `keep` was, which is every snapshot that is published, may be read again or waits as a
+    stage. Of snapshots and files without a name, `free` says which nobody may still be reading.
     """
-    from pyiceberg.table.update import RemoveSnapshotRefUpdate, RemoveSnapshotsUpdate
-
     from hanse.engine.storage.catalogue import HomeFiles, opened
 
     warehouse, catalog = warehouse.absolute(), catalog.absolute()
     if not catalog.exists():
         return Swept(0, 0, 0)
-    kept_ids = {snapshot.snapshot_id for snapshot in keep}
-    kept_paths = {warehouse / file.path for snapshot in keep for file in snapshot.files}
+    ids = {snapshot.snapshot_id for snapshot in keep}
+    named = {warehouse / file.path for snapshot in keep for file in snapshot.files}
     before = (now - grace).timestamp()
     files = HomeFiles({"hanse.warehouse": str(warehouse)})
-    removed = 0
-    named: set[Path] = set(kept_paths)
-    folders: list[Path] = []
     with opened(catalog, warehouse) as iceberg:
-        for identifier in _tables(iceberg):
-            held = iceberg.load_table(identifier)
-            main = held.metadata.refs.get("main")
-            kept = kept_ids if main is None else kept_ids | {main.snapshot_id}
-            stale = [
-                s.snapshot_id
-                for s in held.metadata.snapshots
-                if s.snapshot_id not in kept and s.timestamp_ms / 1000 < before
-            ]
-            if stale:
-                refs = [name for name, ref in held.metadata.refs.items() if ref.snapshot_id in stale]
-                updates: list[object] = [RemoveSnapshotRefUpdate(ref_name=name) for name in refs]
-                updates.append(RemoveSnapshotsUpdate(snapshot_ids=stale))
-                iceberg.commit_table(held, (), tuple(updates))
-                removed += len(stale)
-                held = iceberg.load_table(identifier)
-            named.add(files.place(held.metadata_location))
-            named.update(files.place(entry.metadata_file) for entry in held.metadata.metadata_log)
-            for snapshot in held.metadata.snapshots:
-                named.add(files.place(snapshot.manifest_list))
-                for manifest in snapshot.manifests(held.io):
-                    named.add(files.place(manifest.manifest_path))
-                    for entry in manifest.fetch_manifest_entry(held.io, discard_deleted=True):
-                        named.add(files.place(entry.data_file.file_path))
-            folders.append(table_folder(warehouse, ".".join(identifier)))
+        tables = {identifier: iceberg.load_table(identifier) for identifier in _tables(iceberg)}
+        stale = {
+            identifier: {
+                one.snapshot_id
+                for one in table.metadata.snapshots
+                if one.snapshot_id not in ids | _main(table) and one.timestamp_ms / 1000 < before
+            }
+            for identifier, table in tables.items()
+        }
+        for identifier, table in tables.items():
+            held = table.metadata
+            named |= {files.place(table.metadata_location), *(files.place(o.metadata_file) for o in held.metadata_log)}
+            named |= _named(files, table, {one.snapshot_id for one in held.snapshots} - stale[identifier], ids)
+        gone_if_unread = {path for path in there if path not in named}
+        unread = free({*(one for found in stale.values() for one in found), *gone_if_unread})
+        removed = 0
+        for identifier, table in tables.items():
+            named |= _named(files, table, stale[identifier] - unread, ids)
+            gone = stale[identifier] & unread
+            if gone:
+                _remove(iceberg, table, gone)
+                removed += len(gone)
     count = size = 0
-    for folder in folders:
-        for path in (*folder.glob("data/*"), *folder.glob("metadata/*")):
-            status = path.lstat()
-            if path not in named and status.st_mtime < before:
-                path.unlink(missing_ok=True)
-                count += 1
-                size += status.st_size
+    for path in there:
+        status = path.lstat() if path.exists() else None
+        if status is None or path in named or path not in unread or status.st_mtime >= before:
+            continue
+        path.unlink(missing_ok=True)
+        count += 1
+        size += status.st_size
     return Swept(removed, count, size)
+
+
+def _main(table: IcebergTable) -> set[int]:
+    main = table.metadata.refs.get("main")
+    return set() if main is None else {main.snapshot_id}
+
+
+def _remove(iceberg: SqlCatalog, table: IcebergTable, gone: Collection[int]) -> None:
+    """Take the snapshots `gone` out of the table's metadata, with the branches that end in them."""
+    from pyiceberg.table.update import RemoveSnapshotRefUpdate, RemoveSnapshotsUpdate
+
+    refs = [name for name, ref in table.metadata.refs.items() if ref.snapshot_id in gone]
+    updates: list[object] = [RemoveSnapshotRefUpdate(ref_name=name) for name in refs]
+    updates.append(RemoveSnapshotsUpdate(snapshot_ids=sorted(gone)))
+    iceberg.commit_table(table, (), tuple(updates))
+
+
+def _named(files: HomeFiles, table: IcebergTable, ids: Collection[object], known: Collection[int]) -> set[Path]:
+    """Every file that the snapshots `ids` of a table name; the data files of those in `known` are known already."""
+    named = set()
+    for snapshot in table.metadata.snapshots:
+        if snapshot.snapshot_id not in ids:
+            continue
+        named.add(files.place(snapshot.manifest_list))
+        for manifest in snapshot.manifests(table.io):
+            named.add(files.place(manifest.manifest_path))
+            if snapshot.snapshot_id in known:
+                continue
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
+                named.add(files.place(entry.data_file.file_path))
+    return named
 
 
 def _tables(iceberg: object) -> list[tuple[str, ...]]:

@@ -21,6 +21,7 @@ from hanse.node.home.agreements import Agreements
 from hanse.node.home.audit_writer import AuditWriter, Recorded
 from hanse.node.home.database import Database, StoreUnreadable
 from hanse.node.home.lock import Lock
+from hanse.node.home.reads import Reads
 from hanse.node.home.store import Store
 from hanse.node.home.values import Publication, Published, PublishedLine
 from hanse.spec.model import Contract, Domain, Mesh, Product, Project
@@ -39,6 +40,23 @@ class NoHome(HanseError):
     )
 
 
+class PublicationForgotten(HanseError):
+    kind = Kind.NOT_FOUND
+    code = code(
+        "query.publication-forgotten",
+        Kind.NOT_FOUND,
+        "The data of this former publication is no longer kept",
+        "A product keeps former publications as long as `keep` in its build.yaml or domain.yaml says.",
+        "Read a later publication: hanse show PRODUCT lists those that are kept. To keep more from now on, raise keep.",
+    )
+
+    def __init__(self, product: ProductId, sequence: int, at: datetime) -> None:
+        super().__init__(
+            f"publication {sequence} of {product} is no longer kept: it was forgotten on {at:%Y-%m-%d}",
+            mend=f"hanse show {product} lists the publications that are kept",
+        )
+
+
 class Home:
     """Everything a domain owns. One process holds it."""
 
@@ -51,6 +69,7 @@ class Home:
         self.store = Store(database, domain, clock)
         self.agreements = Agreements(self.store)
         self.audit = AuditWriter(database, key, clock)
+        self.reads = Reads()
         self._database = database
         self._changing = threading.RLock()
         self._cached: tuple[int, Mapping[ProductId, Published]] | None = None
@@ -126,13 +145,11 @@ class Home:
 
     def at_sequence(self, product: ProductId, sequence: int) -> Published | None:
         """An earlier publication, by its number."""
-        found = self.store.publication(product, sequence)
-        return None if found is None or found.kind == "retire" else self._published(found)
+        return self._then(self.store.publication(product, sequence))
 
     def at_time(self, product: ProductId, at: datetime) -> Published | None:
         """The publication that was current at `at`."""
-        found = self.store.publication_at(product, at)
-        return None if found is None or found.kind == "retire" else self._published(found)
+        return self._then(self.store.publication_at(product, at))
 
     def facts(self, product: ProductId) -> tuple[TableFacts, ...]:
         """The facts of a product's tables, as it is published now."""
@@ -193,6 +210,14 @@ class Home:
     def team(self) -> Domain | None:
         """domain.yaml as published."""
         return self.governance().domains.get(self.domain)
+
+    def _then(self, found: Publication | None) -> Published | None:
+        """A former state; raise `PublicationForgotten` when its data is no longer kept."""
+        if found is None or found.kind == "retire":
+            return None
+        if found.forgotten_at is not None:
+            raise PublicationForgotten(found.product, found.sequence, found.forgotten_at)
+        return self._published(found)
 
     def _published(self, publication: Publication) -> Published:
         product, contracts = _descriptors(self.store, publication.product, publication.bundle)

@@ -55,6 +55,8 @@ PUBLICATION = Table(
     Column("at", String(32), nullable=False),
     Column("signature", String(128), nullable=False),
     Column("main_followed", Boolean, nullable=False),
+    Column("forgotten_at", String(32)),  # its data is no longer kept; `lines` is empty then
+    Column("lines_sha256", String(64)),  # of the `lines` that were signed, once they are forgotten
     UniqueConstraint("product", "key", name="publication_is_idempotent"),
 )
 

@@ -72,6 +72,8 @@ class Publication:
     lineage: Mapping[str, Any] = field(default_factory=dict)
     signature: str = ""
     main_followed: bool = False
+    forgotten_at: datetime | None = None  # its data is no longer kept, so `lines` are empty
+    lines_sha256: str | None = None  # of the lines that were signed, once they are forgotten
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from hanse.node.builds.table import Builder, Prepared, Task
 from hanse.node.connections import require_connections
 from hanse.node.events import Event
 from hanse.node.permission import allowed, governing, require
+from hanse.node.reading import reading
 from hanse.spec.lineage import Lineage, product_lineage
 from hanse.spec.model import ProductFiles, Project
 from hanse.spec.order import build_edges, build_order, cycles
@@ -65,6 +66,7 @@ class _Run:
     told: dict[TableId, BuiltTable] = field(default_factory=dict)
 
 
+@reading
 def build(
     node: Node,
     project: Project,

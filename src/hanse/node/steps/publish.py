@@ -21,6 +21,7 @@ from hanse.node.planning.compare import texts
 from hanse.node.planning.value import Plan, PolicyChange
 from hanse.node.publications import commit, follow_up, held
 from hanse.node.publishing import PublishedProduct, Publisher
+from hanse.node.reading import reading
 from hanse.node.runs import RunCancelled
 from hanse.node.steps.plan import compared
 from hanse.spec.model import Project
@@ -99,6 +100,7 @@ class PublishReport:
         }
 
 
+@reading
 def publish(
     node: Node,
     plan_id: str,

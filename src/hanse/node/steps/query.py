@@ -48,6 +48,34 @@ async def query(
     gated = await node.engine.gate(sql, parameters)
     if gated.kind == "show":
         return tables_of(names, request, gated.show)
+    reader = node.reads.begin()  # before any name is resolved: what it then finds stays until the answer has ended
+    try:
+        answer = await _answered(node, names, request, gated, parameters, limit, explain, staged, as_of)
+    except BaseException:
+        node.reads.end(reader)
+        raise
+
+    async def ended(_: BaseException | None) -> None:
+        node.reads.end(reader)
+
+    if answer.is_whole:
+        node.reads.end(reader)
+    else:
+        answer.at_end(ended)
+    return answer
+
+
+async def _answered(
+    node: Node,
+    names: Names,
+    request: Request,
+    gated: Gated,
+    parameters: Parameters | None,
+    limit: int | None,
+    explain: bool,
+    staged: bool,
+    as_of: datetime | None,
+) -> Answer:
     found = await _found(node, names, request, gated, staged=staged, as_of=as_of)
     if explain or gated.kind == "explain":
         return explained(found)

@@ -17,6 +17,7 @@ from hanse.node.contract_tests.others import Others, relation
 from hanse.node.contract_tests.samples import visible
 from hanse.node.events import Event
 from hanse.node.permission import allowed
+from hanse.node.reading import reading
 from hanse.spec.model import Contract, ProductFiles, Project
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class ProductsReport:
         }
 
 
+@reading
 def test(
     node: Node,
     project: Project,

@@ -14,6 +14,7 @@ from hanse.names import ProductId
 from hanse.node.events import Event
 from hanse.node.node import Node
 from hanse.node.steps.build import build as build_step
+from hanse.node.steps.clean import clean as clean_step
 from hanse.node.steps.default import default as default_step
 from hanse.node.steps.plan import plan as plan_step
 from hanse.node.steps.publish import publish as publish_step
@@ -191,6 +192,21 @@ async def retire(call: Call) -> Response:
     force = body.flag("force")
     body.end()
     made = await call.work(retire_step, call.node, product, principal=call.principal, major=major, force=force)
+    return document(made.as_json())
+
+
+@route(
+    "POST",
+    "/clean",
+    "administer",
+    "Forget publications beyond `keep` and delete what nothing names; with `dry_run` only tell what would go.",
+    body=("products", "dry_run"),
+)
+async def clean(call: Call) -> Response:
+    body = await call.members()
+    products, dry_run = body.products("products"), body.flag("dry_run")
+    body.end()
+    made = await call.work(clean_step, call.node, products, principal=call.principal, dry_run=dry_run)
     return document(made.as_json())
 
 
