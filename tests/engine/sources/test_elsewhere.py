@@ -357,9 +357,9 @@ def filled(catalog: Any, location: str | None = None) -> Any:
 def test_a_sql_catalogue_gives_its_current_snapshot(do: Do, tmp_path: Path) -> None:
     from pyiceberg.catalog.sql import SqlCatalog
 
-    catalog = SqlCatalog("there", uri=f"sqlite:///{tmp_path}/c.db", warehouse=f"file://{tmp_path}/warehouse")
+    catalog = SqlCatalog("lake", uri=f"sqlite:///{tmp_path}/c.db", warehouse=f"file://{tmp_path}/warehouse")
     table = filled(catalog)
-    link = {"uri": "sqlite:///c.db", "namespace": "shop"}
+    link = {"uri": "sqlite:///c.db", "namespace": "shop", "catalog": "lake"}
     scan = do("iceberg", link, table="events")
     assert (scan.rows, columns(scan)) == (1000, ["id", "name", "at"])
     part = do("iceberg", link, wanted=Wanted(frozenset({"id"}), LATE), table="shop.events")

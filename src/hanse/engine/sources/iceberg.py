@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table as IcebergTable
 
-_KEYS = ("uri", "warehouse", "namespace", "user", "password", "token", "scope", *S3_KEYS)
+_KEYS = ("uri", "catalog", "warehouse", "namespace", "user", "password", "token", "scope", *S3_KEYS)
 _OPTIONS = ("table", "columns", "window")
 
 
@@ -83,7 +83,8 @@ def _opened(link: Connection, given: Given, source: Source) -> Iterator[Catalog]
 
 
 def _catalog(link: Connection, given: Given, source: Source, through: door.Door) -> Catalog:
-    uri = options.text(link, "uri")
+    # a SQL catalogue keeps several in one database, by their names
+    uri, name = options.text(link, "uri"), options.text(link, "catalog", link.name)
     properties = _storage(link, through)
     if "warehouse" in link.options:
         properties["warehouse"] = options.text(link, "warehouse")
@@ -99,10 +100,10 @@ def _catalog(link: Connection, given: Given, source: Source, through: door.Door)
                 return session
 
         properties |= _credentials(link) | {"uri": uri}
-        return ThroughTheDoor(link.name, **properties)
+        return ThroughTheDoor(name, **properties)
     from pyiceberg.catalog.sql import SqlCatalog
 
-    return SqlCatalog(link.name, **properties, uri=_database(link, given, source, uri), init_catalog_tables="false")
+    return SqlCatalog(name, **properties, uri=_database(link, given, source, uri), init_catalog_tables="false")
 
 
 def _storage(link: Connection, through: door.Door) -> dict[str, str]:
