@@ -349,3 +349,34 @@ def test_a_full_disk_is_told_and_leaves_the_former_state(world: World) -> None:
     assert sorted(path for path in world.warehouse.rglob("*.parquet")) == held
     assert world.rows(first) == [(1,)]
     assert world.stage("select 2::bigint k", promised, base=first).rows == 1
+
+
+def test_increments_leave_few_files_and_equal_rows(world: World) -> None:
+    promised = table(k=INT, t=Scalar("timestamp"))
+    held: TableSnapshot | None = None
+    most = 0
+    for i in range(40):
+        sql = f"select {i} k, timestamp '2026-01-01' + interval {i} hour t"
+        since = datetime(2026, 1, 1) + timedelta(hours=i)
+        held = world.stage(sql, promised, base=held, mode="append", time_column="t", since=since if i else None)
+        most = max(most, len(held.files))
+    assert held is not None
+    assert most <= 14, "fewer than eight files a tier"
+    assert sorted(row[0] for row in world.rows(held)) == list(range(40))
+    assert sum(file.rows for file in held.files) == held.rows == 40
+    upserted = world.stage("select 3 k, timestamp '2027-01-01' t", promised, base=held, mode="upsert", keys=("k",))
+    assert len(world.rows(upserted)) == 40
+
+
+def test_a_damaged_small_file_is_not_merged(world: World) -> None:
+    promised = table(k=INT)
+    held: TableSnapshot | None = None
+    for i in range(7):
+        held = world.stage(f"select {i} k", promised, base=held, mode="upsert" if held else "full", keys=("k",))
+    assert held is not None
+    path = world.warehouse / held.files[0].path
+    body = bytearray(path.read_bytes())
+    body[len(body) // 2] ^= 1
+    path.write_bytes(bytes(body))
+    with pytest.raises(DataDamaged):
+        world.stage("select 8 k", promised, base=held, mode="upsert", keys=("k",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from hanse.engine.arrow_cast import fitted
 from hanse.engine.errors import DataDamaged
 from hanse.engine.snapshot import DataFile, StoredColumn, TableSnapshot
+from hanse.engine.storage.compact import merged
 from hanse.engine.storage.durable import is_whole, table_folder
+from hanse.engine.storage.prune import is_before
 from hanse.engine.storage.write import Written, write_files
 from hanse.errors import HanseError, Kind, code
 from hanse.names import TableId, literal, quote
@@ -100,6 +102,7 @@ def stage(
     data = table_folder(warehouse, name) / "data"
     written = write_files(rows, fields, data, schema.schema_id)
     extra: tuple[Written, ...] = ()
+    merged_away: list[Written] = []
     try:
         columns = tuple(
             StoredColumn(c.name, f.field_id, c.type, c.required)
@@ -121,19 +124,43 @@ def stage(
             since=since,
         )
         extra = replaced.written
+        new = [*replaced.written, *written]
+        if mode != "full":
+            before = TableSnapshot(table.table, name, 0, schema.schema_id, columns, (), 0)
+            old, anew = merged(
+                warehouse,
+                before,
+                columns,
+                (*replaced.kept, *(_recorded(file, warehouse) for file in new)),
+                fields=fields,
+                stored=lambda reader: _as_stored(reader, columns, fields),
+                folder=data,
+                schema_id=schema.schema_id,
+            )
+            extra = (*extra, *anew)
+            merged_away = [file for file in new if _recorded(file, warehouse).path in old]
+            new = [*anew, *(file for file in new if file not in merged_away)]
+            replaced = _Replaced(
+                tuple(file for file in replaced.kept if file.path not in old),
+                replaced.gone | {file.path for file in replaced.kept if file.path in old},
+                (),
+            )
         with opened(catalog, warehouse) as iceberg:
-            snapshot_id = _commit(iceberg, name, schema, base, replaced=replaced, written=written, branch=branch)
+            snapshot_id = _commit(iceberg, name, schema, base, gone=replaced.gone, written=new, branch=branch)
     except BaseException:
         for file in (*written, *extra):
             file.path.unlink(missing_ok=True)
         raise
-    new = tuple(
-        DataFile(str(w.path.relative_to(warehouse)), w.size, w.sha256, w.rows) for w in (*replaced.written, *written)
-    )
-    files = replaced.kept + new
+    for file in merged_away:
+        file.path.unlink(missing_ok=True)
+    files = (*replaced.kept, *(_recorded(file, warehouse) for file in new))
     return TableSnapshot(
         table.table, name, snapshot_id, schema.schema_id, columns, files, sum(file.rows for file in files)
     )
+
+
+def _recorded(file: Written, warehouse: Path) -> DataFile:
+    return DataFile(str(file.path.relative_to(warehouse)), file.size, file.sha256, file.rows)
 
 
 def _prepare(
@@ -247,6 +274,9 @@ def _replace(
     with duckdb.connect() as engine:
         try:
             for file in base.files:
+                if mode == "append" and is_before(warehouse / file.path, str(time_column), since):
+                    kept.append(file)
+                    continue
                 if not _whole(warehouse, file):  # it would be written anew, with a checksum that fits
                     raise DataDamaged([base.iceberg_table])
                 # read by field ids whatever the file was written under: `columns` are the new schema's
@@ -294,7 +324,7 @@ def _commit(
     schema: Schema,
     base: TableSnapshot | None,
     *,
-    replaced: _Replaced,
+    gone: Collection[str],
     written: Sequence[Written],
     branch: str,
 ) -> int:
@@ -318,15 +348,15 @@ def _commit(
         held = iceberg.load_table(name)
     with OnceRead(held) as transaction:
         update = transaction.update_snapshot(branch=branch)
-        with update.overwrite() if replaced.gone else update.fast_append() as producer:
-            if replaced.gone and base is not None:
+        with update.overwrite() if gone else update.fast_append() as producer:
+            if gone and base is not None:
                 snapshot = held.metadata.snapshot_by_id(base.snapshot_id)
                 assert snapshot is not None
                 for manifest in snapshot.manifests(held.io):
                     for entry in manifest.fetch_manifest_entry(held.io, discard_deleted=True):
-                        if _relative(entry.data_file.file_path, name) in replaced.gone:
+                        if _relative(entry.data_file.file_path, name) in gone:
                             producer.delete_data_file(entry.data_file)
-            for file in (*replaced.written, *written):
+            for file in written:
                 producer.append_data_file(_data_file(held, schema, file))
             return int(producer.snapshot_id)
 
