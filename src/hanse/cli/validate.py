@@ -24,12 +24,16 @@ _READ = (1 << 20) + 1  # one byte more than is read of a descriptor, so that a l
 @click.option(
     "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="How findings are shown."
 )
+@click.option("--fix", is_flag=True, help="Mend what has one right answer in a project, and show the difference.")
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[Path, ...], format_: str) -> None:
+def command(ctx: click.Context, paths: tuple[Path, ...], format_: str, fix: bool) -> None:
     """Check descriptors: schema of the standard, then everything that can be decided without data.
 
     Files are checked each by itself. A folder with mesh.yaml or domain.yaml is a project and is checked with its
     links; without a PATH it is the nearest one. Opens no other file and no network. Exit 1: errors were found.
+
+    --fix derives input ports and what output ports are made from, from the transforms; takes over the versions of
+    contracts; and spells keys as the standard does. Comments stay. Versions are moved by `hanse bump`.
     """
     from hanse.node.steps.validate import validate_files, validate_project
 
@@ -39,6 +43,11 @@ def command(ctx: click.Context, paths: tuple[Path, ...], format_: str) -> None:
     roots = [path for path in paths if path.is_dir() and any((path / mark).is_file() for mark in _MARKS)]
     if not paths:
         roots = [flags.root]
+    if fix:
+        if any(path not in roots for path in paths):
+            raise click.UsageError("--fix mends projects: name a folder with mesh.yaml or domain.yaml", ctx)
+        for root in roots:
+            _fix(root, quiet=format_ != "text")
     named = _read(_descriptors(path for path in paths if path not in roots))
     findings = validate_files(named)
     texts = {name: data.decode("utf-8", "replace") for name, data in named.items()}
@@ -56,6 +65,21 @@ def command(ctx: click.Context, paths: tuple[Path, ...], format_: str) -> None:
     show(sorted(findings), texts, format_, terminal=terminal, schema="hanse.validate/1")
     if rejects(findings):
         ctx.exit(1)
+
+
+def _fix(root: Path, *, quiet: bool) -> None:
+    from hanse.cli.edits import difference, write
+    from hanse.cli.transport import read_bundle
+    from hanse.spec.fixes import fixed
+
+    before = read_bundle(root)
+    after, done = fixed(before)
+    if not done:
+        return
+    click.echo(difference(before, after), err=quiet)
+    write(root, before, after)
+    for one in done:
+        click.echo(f"fixed  {one.file}  {one.what}", err=True)
 
 
 def _below(prefix: str, finding: Finding) -> Finding:

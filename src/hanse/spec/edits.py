@@ -25,8 +25,8 @@ for _tag, _spelling in (
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_spelling})\Z"), list("-+.0123456789yYnN")
     )
 
-# plain in every context, flow included
-_PLAIN = re.compile(r"[^\W\d](?:[\w ./+()=-]*[\w/)])?")
+# plain in every context, flow included: words, and versions, which no YAML reads as a number
+_PLAIN = re.compile(r"[^\W\d](?:[\w ./+()=-]*[\w/)])?|[0-9]+\.[0-9]+\.[0-9]+")
 
 
 def apply(text: str, root: Node, tree: Any, pointer: str, value: Any) -> tuple[str, Any]:
