@@ -10,6 +10,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.demo import Demo, serving
+from tests.postgres import Postgres, postgres
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -39,6 +40,13 @@ def flights_data() -> Path:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo mesh, serving."""
     with serving(tmp_path_factory.mktemp("demo") / "flights-mesh") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[Postgres]:
+    """A real PostgreSQL that asks for passwords; tests make their own tables in it."""
+    with postgres() as one:
         yield one
 
 

@@ -9,14 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.postgres import postgres
+from tests.postgres import Postgres
 from tests.steps.mesh_of_two import CSV, KEY, PEOPLE, PUBLIC, contract, domain, files, product
 
 GUIDE = (Path(__file__).parents[2] / "docs/guides/sources.md").read_text()
 COLUMNS = [("id", "integer", "BIGINT", KEY), ("happened", "timestamp", "TIMESTAMPTZ", PUBLIC)]
 
 
-def test_a_table_of_postgresql_is_built_by_the_guide(tmp_path: Path) -> None:
+def test_a_table_of_postgresql_is_built_by_the_guide(tmp_path: Path, shop: Postgres) -> None:
     blocks = dict(re.findall(r"^```(?:yaml|ini) (\S+)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL))
     assert set(blocks) == {"sales/domain.yaml", ".hanse/variables.ini", ".hanse/node.yaml", "sales/events/build.yaml"}
     people = PEOPLE.replace("Owner of sales, teams", f"Owner of sales, login: {getpass.getuser()}, teams")
@@ -30,30 +30,26 @@ def test_a_table_of_postgresql_is_built_by_the_guide(tmp_path: Path) -> None:
         **blocks,
     }
     mesh["sales/domain.yaml"] = domain("sales") + mesh["sales/domain.yaml"]
-    with postgres() as shop:
-        shop.run(
-            "CREATE ROLE reader LOGIN PASSWORD 'a long one'",
-            "CREATE DATABASE shop",
-        )
-        shop.run(
-            "CREATE TABLE events AS SELECT 1::bigint AS id, timestamptz '2024-01-01 00:00+00' AS happened",
-            "GRANT SELECT ON events TO reader",
-        )
-        for path, text in mesh.items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            text = text.replace("db.shop.example", "127.0.0.1").replace("port: 5432", f"port: {shop.port}")
-            text = text.replace(":5432", f":{shop.port}").replace("database: shop", "database: postgres")
-            (tmp_path / path).write_text(text)
-        (tmp_path / ".hanse/variables.ini").chmod(0o600)
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("HANSE")}
-        environment = {**plain, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        commands = re.findall(r"^\$ (hanse (?:connections|build) .*)$", GUIDE, re.MULTILINE)
-        assert len(commands) == 3
-        said = ""
-        for command in commands:
-            done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
-            assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
-            said += done.stdout + done.stderr
+    shop.run(
+        "CREATE ROLE reader LOGIN PASSWORD 'a long one'",
+        "CREATE TABLE events AS SELECT 1::bigint AS id, timestamptz '2024-01-01 00:00+00' AS happened",
+        "GRANT SELECT ON events TO reader",
+    )
+    for path, text in mesh.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        text = text.replace("db.shop.example", "127.0.0.1").replace("port: 5432", f"port: {shop.port}")
+        text = text.replace(":5432", f":{shop.port}").replace("database: shop", "database: postgres")
+        (tmp_path / path).write_text(text)
+    (tmp_path / ".hanse/variables.ini").chmod(0o600)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("HANSE")}
+    environment = {**plain, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    commands = re.findall(r"^\$ (hanse (?:connections|build) .*)$", GUIDE, re.MULTILINE)
+    assert len(commands) == 3
+    said = ""
+    for command in commands:
+        done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
+        said += done.stdout + done.stderr
     assert "ok    sales/shop  1 table in schema public" in said
     assert "read 1 rows of raw" in said
     assert "a long one" not in said

@@ -19,9 +19,9 @@ from hanse.names import ProductId
 from hanse.node.builds.report import BUILT, FAILED, UNCHANGED, BuiltTable
 from hanse.node.builds.stream import BuildCancelled
 from hanse.node.permission import NotPermitted
-from hanse.node.sources import Sources
+from hanse.node.sources import FOLDER, Sources
 from hanse.node.variables import Variables
-from tests.postgres import PASSWORD, Postgres, postgres
+from tests.postgres import PASSWORD, Postgres
 from tests.steps.mesh_of_two import CSV, KEY, PUBLIC, contract, domain, files, product
 from tests.steps.walking import OWNER_SALES, published
 from tests.steps.world import World, opened, person
@@ -35,12 +35,6 @@ COLUMNS = [
 SQL = "SELECT id, happened, price FROM raw\n"
 ROWS = 1000
 SECRET = {("sales", "SHOP_PASSWORD"): PASSWORD}
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
 
 
 def fill(shop: Postgres, table: str, rows: int = ROWS) -> None:
@@ -296,3 +290,13 @@ def test_a_source_is_read_without_a_node_too(tmp_path: Path, shop: Postgres) -> 
             assert scan.columns is not None
             assert scan.columns["price"] == "DECIMAL(18,2)"
         assert not any((tmp_path / "sources").iterdir())
+
+
+def test_what_a_killed_node_had_read_goes_when_it_starts_again(tmp_path: Path, shop: Postgres) -> None:
+    with world(tmp_path, shop, "table: plain") as one:
+        home = one.node.homes["sales"].path
+    left = home / FOLDER / "0123"
+    left.mkdir(parents=True)
+    (left / "part-0.parquet").write_bytes(b"rows")
+    with world(tmp_path, shop, "table: plain"):
+        assert not left.exists()

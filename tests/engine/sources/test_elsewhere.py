@@ -26,6 +26,7 @@ from hanse.engine.sources.errors import (
     MissingPart,
     NotListed,
     SourceAbsent,
+    SourceBadOption,
     SourceChanged,
     SourceChecksum,
     SourceRefused,
@@ -35,7 +36,7 @@ from hanse.engine.sources.errors import (
 from hanse.engine.worker.process import Zygote
 from hanse.errors import HanseError, Place
 from hanse.spec.model import Source
-from tests.postgres import PASSWORD, Postgres, postgres
+from tests.postgres import PASSWORD, Postgres
 from tests.swift import KEY, USER, Swift, swift
 
 ROWS = "FROM (SELECT i AS id, 'n' || i AS name, TIMESTAMPTZ '2024-01-01 00:00:00+00' + i * INTERVAL 1 MINUTE AS at "
@@ -310,36 +311,62 @@ def test_any_driver_that_is_installed_reads_by_name_and_address(do: Do, tmp_path
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Postgres]:
-    with postgres() as server:
-        server.run(
-            "CREATE TABLE events AS SELECT i AS id, 'n' || i AS name, "
-            "timestamptz '2024-01-01 00:00+00' + i * interval '1 minute' AS at FROM generate_series(0, 999) i",
-            "CREATE VIEW slow AS SELECT id, name, at, pg_sleep(0.01)::text AS note FROM events",
-        )
-        yield server
+def trips(shop: Postgres) -> Postgres:
+    """The server with the table `trips`, and the view `slow` over it."""
+    shop.run(
+        "CREATE TABLE trips AS SELECT i AS id, 'n' || i AS name, "
+        "timestamptz '2024-01-01 00:00+00' + i * interval '1 minute' AS at FROM generate_series(0, 999) i",
+        "CREATE VIEW slow AS SELECT id, name, at, pg_sleep(0.01)::text AS note FROM trips",
+    )
+    return shop
 
 
-def test_postgresql_is_read_by_its_adbc_driver_too(do: Do, shop: Postgres) -> None:
-    link = {"driver": "postgresql", "uri": f"postgresql://127.0.0.1:{shop.port}/postgres", "user": "postgres"}
+def test_postgresql_is_read_by_its_adbc_driver_too(do: Do, trips: Postgres) -> None:
+    link = {"driver": "postgresql", "uri": f"postgresql://127.0.0.1:{trips.port}/postgres", "user": "postgres"}
     known = {**link, "password": PASSWORD}
-    scan = do("adbc", known, wanted=Wanted(frozenset({"id"}), LATE), table="public.events", egress=here(shop.port))
+    scan = do("adbc", known, wanted=Wanted(frozenset({"id"}), LATE), table="public.trips", egress=here(trips.port))
     assert (scan.rows, columns(scan)) == (40, ["id", "at"])
-    assert "2024" in do("adbc", known, "fingerprint", table="events", changed="at", egress=here(shop.port))
+    assert "2024" in do("adbc", known, "fingerprint", table="trips", changed="at", egress=here(trips.port))
     with pytest.raises(SourceRefused) as refused:
-        do("adbc", {**link, "password": "hidden-secret"}, table="events", egress=here(shop.port))
+        do("adbc", {**link, "password": "hidden-secret"}, table="trips", egress=here(trips.port))
     assert "hidden-secret" not in str(refused.value.as_problem())
     with pytest.raises(SourceAbsent):
-        do("adbc", known, table="public.evens", egress=here(shop.port))
+        do("adbc", known, table="public.trps", egress=here(trips.port))
     for more in ("?host=10.0.0.1", "?hostaddr=10.0.0.1", "?service=x"):
         with pytest.raises(BadConnection):
-            do("adbc", {**known, "uri": link["uri"] + more}, table="events", egress=here(shop.port))
-    ending = threading.Timer(1.0, shop.run, ["SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            do("adbc", {**known, "uri": link["uri"] + more}, table="trips", egress=here(trips.port))
+    ending = threading.Timer(1.0, trips.run, ["SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                                              "WHERE application_name = 'hanse'"])  # fmt: skip
     ending.start()
     with pytest.raises(SourceUnreachable):
-        do("adbc", known, table="public.slow", egress=here(shop.port))
+        do("adbc", known, table="public.slow", egress=here(trips.port))
     ending.join()
+
+
+def test_postgresql_says_what_stands_in_the_way(do: Do, trips: Postgres) -> None:
+    link = {
+        "host": "localhost", "port": str(trips.port), "database": "postgres", "user": "postgres", "password": PASSWORD,
+    }  # fmt: skip
+    listed = (f"localhost:{trips.port}",)
+    assert do("postgres", link, table="trips", wanted=Wanted(rows=7), egress=listed).rows == 7
+    assert do("postgres", link, "check", egress=listed).endswith("in schema public")
+    trips.run("CREATE ROLE visitor LOGIN PASSWORD 'v'")
+    for change, options, error in (
+        ({"tls": "require"}, {}, SourceRefused),
+        ({"tls": "sometimes"}, {}, BadConnection),
+        ({"database": "nothing"}, {}, SourceAbsent),
+        ({"port": "many"}, {}, BadConnection),
+        ({"user": "visitor", "password": "v"}, {}, SourceRefused),
+        ({"host": "/var/run/none"}, {}, NotListed),
+        ({}, {"table": "nowhere.trips"}, SourceAbsent),
+        ({}, {"most_bytes": 4096}, SourceTooLarge),
+        ({}, {"changed": "nothing"}, SourceChanged),
+        ({}, {"wanted": Wanted(since=Since("name", datetime(2024, 1, 1, tzinfo=UTC)))}, SourceBadOption),
+    ):
+        what = "fingerprint" if "changed" in options else "scan"
+        with pytest.raises(error) as told:
+            do("postgres", {**link, **change}, what, **{"table": "trips", "egress": listed, **options})
+        assert told.value.mend, told.value
 
 
 # ---- Iceberg
@@ -349,8 +376,8 @@ def filled(catalog: Any, location: str | None = None) -> Any:
     catalog.create_namespace("shop")
     arrow = duckdb.sql(f"SELECT * {ROWS}").to_arrow_table()
     table = catalog.create_table("shop.events", schema=arrow.schema)
-    for start in range(0, 1000, 250):
-        table.append(arrow.slice(start, 250))
+    for start in (0, 500):
+        table.append(arrow.slice(start, 500))
     return table
 
 

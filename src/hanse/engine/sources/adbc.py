@@ -25,7 +25,7 @@ from hanse.engine.sources.errors import (
     SourceUnreadable,
 )
 from hanse.engine.sources.files import below
-from hanse.engine.sources.landing import bound, chosen, landed, select, write
+from hanse.engine.sources.landing import bound, chosen, landed, require, select, write
 from hanse.errors import HanseError
 from hanse.names import quote as quoted
 
@@ -63,6 +63,8 @@ class Adbc:
         link = options.connection(source, given, _KEYS)
         with _opened(link, given, source) as database, closing(database.cursor()) as cursor:
             origin, columns = _table(cursor, source, link)
+            chosen(source, columns, Wanted())
+            require(source, columns, column)
             cursor.execute(f"SELECT max({quoted(column)}), count(*) FROM {origin}")
             return f"{cursor.fetchone()}/{sorted(columns.items())}"
 

@@ -96,9 +96,15 @@ def chosen(source: Source, columns: Mapping[str, str], wanted: Wanted) -> list[s
             )
         for name, type_ in expected.items():
             _as_expected(source, columns, str(name), type_)
-    if wanted.since is not None and not any(c.lower() == wanted.since.column.lower() for c in columns):
-        raise _gone(source, columns, wanted.since.column)
+    if wanted.since is not None:
+        require(source, columns, wanted.since.column)
     return wanted.of(columns)
+
+
+def require(source: Source, columns: Mapping[str, str], name: str) -> None:
+    """Raise `SourceChanged` when the source has no column `name`."""
+    if not any(column.lower() == name.lower() for column in columns):
+        raise _gone(source, columns, name)
 
 
 def _as_expected(source: Source, columns: Mapping[str, str], name: str, type_: str) -> None:

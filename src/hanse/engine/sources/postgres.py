@@ -19,7 +19,7 @@ from hanse.engine.sources.errors import (
     SourceUnreachable,
     SourceUnreadable,
 )
-from hanse.engine.sources.landing import FILE, bound, chosen, landed, select, too_large
+from hanse.engine.sources.landing import FILE, bound, chosen, landed, require, select, too_large
 from hanse.errors import HanseError
 from hanse.names import literal, nearest, quote
 
@@ -76,7 +76,8 @@ class Postgres:
         with opened(link, given) as engine:
             try:
                 origin, columns = _table(engine, source, link)
-                chosen(source, columns, Wanted(frozenset({column.lower()})))
+                chosen(source, columns, Wanted())
+                require(source, columns, column)
                 table = origin.removeprefix(f"{quote(_HERE)}.")
                 asked = f"SELECT max({quote(column)})::text, count(*) FROM {table}"  # the server's work
                 query = f"SELECT * FROM postgres_query({literal(_HERE)}, {literal(asked)})"

@@ -144,6 +144,11 @@ class Zygote:
                 self._process.wait()
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 when it does not run."""
+        return self._process.pid if self._process is not None else 0
+
     def stop(self) -> None:
         """End the zygote; its children die with it."""
         with self._lock:
