@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from hanse.node.node import Node
+    from hanse.node.settings import Settings
     from hanse.protocols.http.call import Api
     from hanse.protocols.http.listen import Listener
     from hanse.protocols.http.server import App
@@ -30,6 +31,13 @@ IN_PROCESS = "http://in-process"
 def clock() -> datetime:
     """Now, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def settings_of(root: Path) -> Settings:
+    """The operator's settings of the project in `root`."""
+    from hanse.node.settings import load
+
+    return load(root, os.environ)
 
 
 class Running:

@@ -46,6 +46,8 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "rollback": ("rollback", "Publish a former state again."),
         "retire": ("retire", "Take a product, or one major of it, out of service."),
         "clean": ("clean", "Let go of former publications and files beyond keep."),
+        "backup": ("backup", "Copy the homes, while they are served."),
+        "restore": ("restore", "Make homes from a backup, never over one."),
         "runs": ("runs", "What builds, tests and publishes did."),
     },
     "Who and why": {

@@ -179,11 +179,11 @@ def _try_follow(home: Home, product: ProductId) -> None:
 
 def _folders(root: Path, domains: Sequence[str], homes: Sequence[Path]) -> list[tuple[str, Path]]:
     if homes:
-        return [(_domain_of(path), path) for path in homes]
+        return [(domain_of(path), path) for path in homes]
     return [(domain, root / ".hanse" / "homes" / domain) for domain in domains]
 
 
-def _domain_of(home: Path) -> str:
+def domain_of(home: Path) -> str:
     """Whose home it is: what its warehouse says, however its folder is called; before a build the folder's name."""
     warehouse = home / "warehouse"
     held = [one.name for one in warehouse.iterdir() if one.is_dir()] if warehouse.is_dir() else []

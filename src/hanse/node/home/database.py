@@ -94,6 +94,14 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction of a database server that reads everything as of its begin. Raises `StoreDown`."""
+        with _told(), self._engine.connect() as connection:
+            isolated = connection.execution_options(isolation_level="REPEATABLE READ")
+            with isolated.begin():
+                yield isolated
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: durable when the block has ended, gone when it raised `StoreDown`."""
         with _told(), self._engine.connect().execution_options(**{_WRITE: True}) as connection, connection.begin():
