@@ -41,7 +41,10 @@ class Sources:
     engine: Engine | None = None
 
     def resolved(self, source: Source, domain: Domain | None, base: Path) -> tuple[Source, Given]:
-        """`source` with its kind, and what it is read with; raises `NoConnection`, `VariableMissing`."""
+        """`source` with its kind, and what it is read with; raises `NoConnection`, `VariableMissing`.
+
+        A path of a source starts at `base`, one of a connection at the folder of its domain.yaml.
+        """
         name = source.options.get("connection")
         options = {key: value for key, value in source.options.items() if key != "connection"}
         values = self._values(domain, options, f"source {source.name!r}", str(source.place))
@@ -53,12 +56,12 @@ class Sources:
                 where=str(source.place),
                 mend="leave kind out: the connection says it",
             )
-        if link is None and values:
+        if link is None and values:  # what holds the values keeps them out of errors
             link = Connection(source.name, source.kind, {})
         if link is not None:
             link = replace(link, secrets=link.secrets | {value for value in values.values() if value})
         kind = source.kind or (link.kind if link is not None else "")
-        given = self.given(base, link if name is not None or values else None)
+        given = self.given(base if name is None else self._folder(domain), link)
         return Source(source.name, kind, found, source.place), given
 
     def given(self, base: Path, link: Connection | None) -> Given:
@@ -141,15 +144,16 @@ class Sources:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def check(self, link: Connection, base: Path, cancelled: Event | None = None) -> str:
+    def check(self, link: Connection, domain: Domain, cancelled: Event | None = None) -> str:
         """Connect, and say in a few words what answered; raises the errors of `hanse.engine.sources.errors`."""
-        from hanse.errors import Place
-
-        source = Source(link.name, link.kind, {}, Place("domain.yaml"))
-        with _redacted(self.given(base, link)):
+        source, given = Source(link.name, link.kind, {}, domain.place), self.given(self._folder(domain), link)
+        with _redacted(given):
             reader(source)
-            said = self._apart("check", source, self.given(base, link), Wanted(), Path(), cancelled or Event())
-            return str(said)
+            return str(self._apart("check", source, given, Wanted(), Path(), cancelled or Event()))
+
+    def _folder(self, domain: Domain | None) -> Path:
+        place = Path(domain.place.file).parent if domain is not None else Path()
+        return self.settings.project / place
 
     def _apart(self, what: str, source: Source, given: Given, wanted: Wanted, folder: Path, cancelled: Event) -> Any:
         if self.engine is None:

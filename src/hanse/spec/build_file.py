@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hanse.errors import Finding, Kind, code, rejects
@@ -336,9 +336,14 @@ class _Reader:
             self.bad("/schedule", "schedule is a text of five fields", 'write schedule: "0 6 * * *"')
 
     def variables(self) -> None:
+        """Those of sources get their values from the operator; any other stays as it is written."""
         report = Report(self.document)
         check_variables(report)
-        self.findings += report.findings
+        for one in report.findings:
+            if one.pointer.startswith("/sources/"):
+                told = one.message.replace(" stays as written", " gets its value where the node runs")
+                one = replace(one, message=told, mend="the operator sets HANSE_VARIABLE_… or .hanse/variables.ini")
+            self.findings.append(one)
 
     def storage(self, value: Any) -> None:
         if value == "live":

@@ -79,6 +79,7 @@ class Given:
     egress: Egress = NOWHERE
     seconds: float = 30.0  # how long a source may keep the node waiting for its first or next word
     most_bytes: int = MOST_BYTES  # of what is read from elsewhere
+    wall_seconds: float = 3600.0  # of one whole reading
 
 
 @dataclass(frozen=True, slots=True)

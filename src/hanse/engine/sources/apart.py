@@ -59,9 +59,16 @@ async def run(zygote: Zygote, what: str, source: Source, given: Given, wanted: W
     try:
         process = await zygote.fork("source", limits)
         try:
-            kind, said = await ask(process, Frame.RUN, json.loads(json.dumps(job, default=str)))
+            async with asyncio.timeout(given.wall_seconds):
+                kind, said = await ask(process, Frame.RUN, json.loads(json.dumps(job, default=str)))
         finally:
             process.kill()
+    except TimeoutError:
+        raise SourceUnreachable(
+            f"source {source.name!r} was not read within {given.wall_seconds:g} s",
+            where=str(source.place),
+            mend="read fewer columns or rows of it, or raise limits: {wall_seconds: …} in build.yaml",
+        ) from None
     except Closed:
         raise SourceTooLarge(
             f"source {source.name!r}: the process that read it reached a limit of the operating system and ended",

@@ -283,7 +283,8 @@ class Builder:
                 where=str(task.transform.place),
                 mend=f"did you mean {', '.join(near)}?" if near else f"add sources: {{{name}: …}} to build.yaml",
             )
-        return source, *self.node.sources.resolved(source, self._domain(task), task.folder)
+        resolved, given = self.node.sources.resolved(source, self._domain(task), task.folder)
+        return source, resolved, replace(given, wall_seconds=float(_limits(task).get("wall_seconds", _BUILD_SECONDS)))
 
 
 def _limits(task: Task) -> Mapping[str, Any]:

@@ -102,7 +102,7 @@ def tested(node: Node, project: Project | None, principal: Principal, names: tup
 def _tried(node: Node, domain: Domain, name: str) -> Tested:
     try:
         link = node.sources.connection(domain, name, str(domain.place))
-        return Tested(domain.name, name, node.sources.check(link, node.settings.project))
+        return Tested(domain.name, name, node.sources.check(link, domain))
     except HanseError as error:
         return Tested(domain.name, name, "", error)
 
