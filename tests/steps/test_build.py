@@ -24,6 +24,7 @@ from hanse.node.home.values import LineRecord, Publication
 from hanse.node.permission import NotPermitted
 from hanse.node.steps import audit
 from hanse.node.steps.build import NothingToBuild
+from hanse.node.steps.test import test as contract_test
 from tests.steps.mesh_of_two import CSV, contract, files
 from tests.steps.world import NOON, World, opened, person
 
@@ -112,6 +113,16 @@ def test_a_change_of_data_transform_or_contract_is_built_with_what_reads_it(worl
     world.write("growth/scores/scores.py", files()["growth/scores/scores.py"].replace("10)", "11)"))
     assert states(build(world)) == {"orders": "unchanged", "baskets": "unchanged", "scores": "built"}
     assert staged(world, "growth", "scores")[0] == ("ada", 22)
+
+
+def test_a_sample_is_staged_to_look_at_and_never_taken_for_the_whole(world: World) -> None:
+    world.write("data/orders.csv", "id,customer,email,amount\n" + "".join(f"{n},c{n},e{n},1\n" for n in range(4000)))
+    world.build("sales/orders", by=[OWNERS], sample=10)
+    assert 200 < len(staged(world, "sales", "orders")) < 600
+    [report] = contract_test(world.node, world.project, [ORDERS], principal=OWNERS).lines
+    assert report.value["source"] == "sales/orders, staged, made of a sample"
+    assert states(build(world, "sales/orders")) == {"orders": "built"}
+    assert len(staged(world, "sales", "orders")) == 4000
 
 
 def test_the_next_stage_is_cut_from_what_is_published(world: World) -> None:

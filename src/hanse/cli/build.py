@@ -20,8 +20,14 @@ _QUIET_SECONDS = 10  # off a terminal, a line at least this often while somethin
 @click.argument("ids", nargs=-1, metavar="[ID…]")
 @click.option("--full", is_flag=True, help="Build everything anew, increments and what is unchanged too.")
 @click.option("--since", metavar="TIME", help="Incremental tables by time: replace everything at or after TIME.")
+@click.option(
+    "--sample", metavar="P%", help="Make tables of a part of their largest input, to look at; never published."
+)
+@click.option("--watch", is_flag=True, help="Build again whenever a file is saved, and show the first rows.")
 @click.pass_context
-def command(ctx: click.Context, ids: tuple[str, ...], full: bool, since: str | None) -> int:
+def command(
+    ctx: click.Context, ids: tuple[str, ...], full: bool, since: str | None, sample: str | None, watch: bool
+) -> int:
     """Build products now, without publishing: sales/orders …, or all of the project.
 
     The tables go to a stage cut from the published snapshot; `hanse test` looks at it, `hanse publish` shows it to
@@ -31,21 +37,36 @@ def command(ctx: click.Context, ids: tuple[str, ...], full: bool, since: str | N
     from hanse.cli.transport import bundle, connect
 
     products = [str(ProductId.parse(name)) for name in ids]
+    share = None if sample is None else _share(sample)
     if since is not None:
         _check_time(since)
     client = connect(ctx)
     flags = state(ctx)
+    body: dict[str, Any] = {"products": products or None, "full": full, "since": since, "sample": share}
+    if watch:
+        from hanse.cli.watch import watched
+
+        watched(flags.root, client, body)
     shown = _Events() if flags.json else _Bar() if sys.stderr.isatty() else _Lines()
-    body: dict[str, Any] = {"files": bundle(ctx), "products": products or None, "full": full, "since": since}
     try:
-        result = client.run("/build", body, shown.event)
+        result = client.run("/build", {**body, "files": bundle(ctx)}, shown.event)
     finally:
         shown.end()
     if flags.json:
         click.echo(json.dumps(result, indent=2))
     else:
-        _print(result)
+        print_report(result)
     return 0 if result["ok"] else 1
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.strip().removesuffix("%"))
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 100:
+        raise click.BadParameter(f"{text[:20]!r} is no part; write 1% or 0.5%", param_hint="--sample")
+    return share
 
 
 def _check_time(text: str) -> None:
@@ -59,7 +80,7 @@ def _check_time(text: str) -> None:
         ) from None
 
 
-def _print(result: Mapping[str, Any]) -> None:
+def print_report(result: Mapping[str, Any]) -> None:
     """One line a product, slowest last, then what failed and what was noticed."""
     products: dict[str, dict[str, Any]] = {}
     for table in result["tables"]:

@@ -52,8 +52,9 @@ class _Plan:
         if self.ready is None:
             given = self.given
             columns = ", ".join(quote(column.name) for column in visible(given)) or "1 AS nothing"
-            sql = f"SELECT {columns} FROM read_parquet([{literal(str(path))}])"
-            self.ready = Relation(given.name, "copy", sql, (str(path),), ("copy", given.name, str(path)), copy=path)
+            sql = _sampled(f"SELECT {columns} FROM read_parquet([{literal(str(path))}])", given.sample)
+            key = ("copy", given.name, str(path), given.sample)
+            self.ready = Relation(given.name, "copy", sql, (str(path),), key, copy=path)
         return self.ready
 
 
@@ -79,8 +80,8 @@ class Relations:
     def _source(self, given: SourceInput) -> Relation:
         files = tuple(str(path) for path in given.files)
         states = tuple((path.stat().st_size, path.stat().st_mtime_ns) for path in given.files)
-        key = ("source", given.name, given.scan, files, states)
-        return Relation((given.name,), "source", f"SELECT * FROM {given.scan}", files, key)
+        key = ("source", given.name, given.scan, files, states, given.sample)
+        return Relation((given.name,), "source", _sampled(f"SELECT * FROM {given.scan}", given.sample), files, key)
 
     def _plan(self, given: Input) -> _Plan:
         plan = self._plans.get(id(given))
@@ -95,10 +96,10 @@ class Relations:
             shown = visible(given)
             columns = [column.name for column in shown]
             files = tuple(str(given.warehouse / file.path) for file in given.snapshot.files)
-            key = ("clear", given.name, identity(given), tuple(columns), files)
+            key = ("clear", given.name, identity(given), tuple(columns), files, given.sample)
             # a column that the contract promises and this older snapshot lacks is null
             list_ = ", ".join(f"{column.sql} AS {quote(column.name)}" for column in shown) or "1 AS nothing"
-            sql = f"SELECT {list_} FROM ({scan_sql(given.snapshot, given.warehouse)})"
+            sql = _sampled(f"SELECT {list_} FROM ({scan_sql(given.snapshot, given.warehouse)})", given.sample)
             return _Plan(given, Relation(given.name, "clear", sql, files, key), None)
         return _Plan(given, None, Copies.path(given), sum(file.size for file in given.snapshot.files))
 
@@ -111,7 +112,7 @@ class Relations:
         path = await self.copies.find(plan.copy)
         if path is None:
             await self.copies.whole.sure(given)
-        if path is None and stream and plan.size > self.settings.copy_at_once_bytes:
+        if path is None and stream and given.sample is None and plan.size > self.settings.copy_at_once_bytes:
             relation = await self._streamed(gated, given, plan.copy)
             if relation is not None:
                 return relation
@@ -160,6 +161,11 @@ class Relations:
         for task in tuple(self._behind):
             task.cancel()
         await asyncio.gather(*self._behind, return_exceptions=True)
+
+
+def _sampled(sql: str, percent: float | None) -> str:
+    # seeded, so that equal questions give equal answers
+    return sql if percent is None else f"SELECT * FROM ({sql}) USING SAMPLE {percent:g} PERCENT (bernoulli, 42)"
 
 
 def needed(gated: Gated, given: Input) -> tuple[list[str] | None, list[Comparison]]:

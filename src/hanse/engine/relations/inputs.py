@@ -15,6 +15,8 @@ from hanse.governance.decision import Decision, TableFacts
 class Input:
     """A table under its decision. `name` is how the statement calls it; `reads` are raw tables for row policies.
 
+    `sample` is the part of its rows that is read, in percent; None for all.
+
     The keys of `reads` are the names as the policies write them, ASCII-lowered.
     """
 
@@ -26,6 +28,7 @@ class Input:
     copies: Path
     mask_key: bytes = field(repr=False)
     reads: Mapping[tuple[str, ...], Input] = field(default_factory=lambda: MappingProxyType({}))
+    sample: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +38,4 @@ class SourceInput:
     name: str
     scan: str
     files: tuple[Path, ...]
+    sample: float | None = None

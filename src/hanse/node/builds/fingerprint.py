@@ -40,6 +40,14 @@ def line_fingerprint(tables: Iterable[tuple[str, str]]) -> str:
     return ",".join(f"{table}={fingerprint}" for table, fingerprint in sorted(tables))
 
 
+SAMPLE = "sample."  # how the fingerprint of a table begins that was made of a part of its rows
+
+
+def is_sample(line: LineSnapshot) -> bool:
+    """Whether a table of `line` was made of a part of its rows only."""
+    return any((of_table(line, table) or "").startswith(SAMPLE) for table in line.tables)
+
+
 def of_table(line: LineSnapshot | None, table: str) -> str | None:
     """The fingerprint that `table` was built with, or None when `line` does not hold it."""
     if line is None or table not in line.tables:

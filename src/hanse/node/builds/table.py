@@ -21,7 +21,7 @@ from hanse.engine.sources.errors import SourceChanged
 from hanse.errors import HanseError, Kind
 from hanse.governance.decide import fingerprint as decision_fingerprint
 from hanse.names import PortLine, TableId, literal, nearest, quote
-from hanse.node.builds.fingerprint import table_fingerprint
+from hanse.node.builds.fingerprint import SAMPLE, table_fingerprint
 from hanse.node.builds.inputs import Inputs, refuse_governed
 from hanse.node.builds.record import recorded
 from hanse.node.builds.stream import BuildCancelled, read
@@ -82,6 +82,7 @@ class Builder:
     cancelled: Event
     full: bool = False
     since: datetime | None = None
+    sample: float | None = None  # percent of the largest input's rows; the rest is read whole, so that joins still find
 
     def prepare(self, task: Task) -> Prepared:
         """Resolve and decide the inputs that the lineage knows, and say what the table would be made of."""
@@ -104,6 +105,8 @@ class Builder:
         }
         limits = dict(task.files.build.limits) if task.files.build else {}
         whole = table_fingerprint(task.transform, task.promised, seen, marks, limits)
+        if self.sample is not None:
+            whole = f"{SAMPLE}{self.sample:g}.{whole}"
         return Prepared(task, tables, whole, certain)
 
     def build(self, prepared: Prepared, branch: str) -> TableSnapshot:
@@ -176,7 +179,13 @@ class Builder:
     def _mode(self, task: Task) -> tuple[str, datetime | date | None]:
         """How the table is written, and from which time on."""
         transform = task.transform
-        if self.full or transform.mode == "full" or task.base is None or _must_be_whole(task.promised, task.base):
+        if (
+            self.full
+            or self.sample is not None
+            or transform.mode == "full"
+            or task.base is None
+            or _must_be_whole(task.promised, task.base)
+        ):
             return "full", None
         if transform.by == "key":
             return "upsert", None
@@ -245,7 +254,7 @@ class Builder:
             if found is None or found.name != reference.called:
                 found = self.inputs.of(reference, task.table.product, task.transform)
             given.append(found)
-        return given
+        return given if self.sample is None else _sampled(given, self.sample)
 
     def _read(
         self, opened: ExitStack, gated: Gated, given: list[Input | SourceInput], task: Task
@@ -285,6 +294,20 @@ class Builder:
             )
         resolved, given = self.node.sources.resolved(source, self._domain(task), task.folder)
         return source, resolved, replace(given, wall_seconds=float(_limits(task).get("wall_seconds", _BUILD_SECONDS)))
+
+
+def _sampled(given: list[Input | SourceInput], percent: float) -> list[Input | SourceInput]:
+    """`given` with the largest of them read in part."""
+    if not given:
+        return given
+    largest = max(range(len(given)), key=lambda at: _bytes(given[at]))
+    return [replace(one, sample=percent) if at == largest else one for at, one in enumerate(given)]
+
+
+def _bytes(one: Input | SourceInput) -> int:
+    if isinstance(one, Input):
+        return sum(file.size for file in one.snapshot.files)
+    return sum(path.stat().st_size for path in one.files if path.is_file())
 
 
 def _limits(task: Task) -> Mapping[str, Any]:

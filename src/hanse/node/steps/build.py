@@ -78,10 +78,13 @@ def build(
     progress: Callable[[Event], None] = lambda _: None,
     cancelled: Flag | None = None,
     keep_staged: bool = False,
+    sample: float | None = None,
 ) -> BuildReport:
     """Build `products` (None: all here that `principal` may) and stage what changed; nothing is published.
 
     Where only reading a source tells whether it changed, it is read, unless the table is staged and `keep_staged`.
+
+    With `sample` each table is made of that many percent of its largest input's rows: to look at, never to publish.
 
     Tables are made in the order of their build edges, independent ones at once. A table that fails takes only those
     after it along: its finding is in the report. Raises `RejectedError` for cycles, `NothingToBuild`, `NotPermitted`,
@@ -102,7 +105,7 @@ def build(
     lineages = {table: lineage for product in chosen for table, lineage in product_lineage(project, product).items()}
     tasks = _tasks(node, project, chosen, lineages)
     run = _Run()
-    builder = Builder(node, Inputs(node, project, run.candidates, node.names), cancelled, full, since)
+    builder = Builder(node, Inputs(node, project, run.candidates, node.names), cancelled, full, since, sample)
     order = [table for table in build_order(project) if table in tasks]
     _work(builder, run, tasks, order, _edges(project, tasks), progress, keep_staged)
     if cancelled.is_set():

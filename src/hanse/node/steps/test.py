@@ -13,6 +13,7 @@ from hanse.engine.snapshot import LineSnapshot
 from hanse.errors import HanseError, Kind, code
 from hanse.governance.decision import Action, Principal
 from hanse.names import PortLine, ProductId, nearest
+from hanse.node.builds.fingerprint import is_sample
 from hanse.node.contract_tests.others import Others, relation
 from hanse.node.contract_tests.samples import visible
 from hanse.node.events import Event
@@ -130,7 +131,7 @@ def test(
                     data={t.name: relation(snapshot.tables.get(t.name), home.warehouse) for t in contract.tables},
                     others=others.of(contract),
                     now=node.clock(),
-                    source=f"{product}, {'staged' if staged else 'published'}",
+                    source=f"{product}, {_state(snapshot, staged)}",
                     only=tuple(only),
                     published=_history(home, product),
                 )
@@ -181,6 +182,12 @@ def _permitted(node: Node, project: Project, product: ProductId, principal: Prin
     may, because = _may(node, project, product, principal)
     if not may:
         raise NotTester(f"{principal.id} may not test {product}: {because}", mend="ask a member of its owner team")
+
+
+def _state(snapshot: LineSnapshot, staged: bool) -> str:
+    if not staged:
+        return "published"
+    return "staged, made of a sample" if is_sample(snapshot) else "staged"
 
 
 def _lines(home: Home, files: ProductFiles, stage: bool) -> Iterator[tuple[PortLine, Contract, LineSnapshot, bool]]:

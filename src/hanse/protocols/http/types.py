@@ -95,6 +95,15 @@ class Members:
     def products(self, name: str) -> tuple[ProductId, ...]:
         return tuple(ProductId.parse(text) for text in self.texts(name))
 
+    def share(self, name: str) -> float | None:
+        """A part of a whole in percent, above 0 and at most 100."""
+        value = self._take(name)
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 100
+        ):
+            raise BadRequest(f"{name!r} must be a number of percent, above 0 and at most 100")
+        return None if value is None else float(value)
+
     def instant(self, name: str, *, required: bool = False, start: bool = False) -> datetime | None:
         text = self.text(name, most=40, required=required)
         return None if text is None else instant(name, text, start=start)

@@ -77,12 +77,13 @@ def _plan(
     "publish",
     "Make the tables of products, in a stage that no reader sees; answers 202 with a run to follow.",
     body_bytes=BUNDLE_BYTES,
-    body=("files", "products", "full", "since"),
+    body=("files", "products", "full", "since", "sample"),
 )
 async def build(call: Call) -> Response:
     body = await call.members()
     files, products, full = files_of(body), body.products("products"), body.flag("full")
     since = body.instant("since", start=True)
+    sample = body.share("sample")
     body.end()
     node, principal = call.node, call.principal
 
@@ -90,7 +91,15 @@ async def build(call: Call) -> Response:
         project = read(files)[0]
         chosen = products or None
         report = build_step(
-            node, project, chosen, principal=principal, full=full, since=since, progress=progress, cancelled=cancelled
+            node,
+            project,
+            chosen,
+            principal=principal,
+            full=full,
+            since=since,
+            sample=sample,
+            progress=progress,
+            cancelled=cancelled,
         )
         return report.as_json()
 
