@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from hanse.cli import render
@@ -25,6 +27,7 @@ def command(ctx: click.Context) -> None:
             p["status"],
             p["access"],
             render.ago(p["published_at"]),
+            _freshness(p.get("freshness")),
             "yes" if p["staged"] else "",
             p["waiting"] or "",
             p["rows"],
@@ -35,9 +38,17 @@ def command(ctx: click.Context) -> None:
     if not rows:
         render.talk("\nNothing is published here that you may know of. Next: hanse plan")
         return
-    heads = ("product", "version", "status", "access", "published", "staged", "requests", "rows", "publication")
+    heads = ("product", "version", "status", "access", "published", "data", "staged", "requests", "rows", "publication")
     click.echo("")
     click.echo("\n".join(render.table(heads, rows, width=render.columns_of_terminal(), colour=render.is_terminal())))
     waiting = sum(p["waiting"] or 0 for p in told["products"])
     if waiting:
         render.talk(f"\n{render.counted(waiting, 'request')} waiting. Next: hanse access list")
+
+
+def _freshness(told: dict[str, Any] | None) -> str:
+    """The age of the data against its promise: `ok 4 min`, `missed 3 h`."""
+    if told is None:
+        return ""
+    word = "ok" if told["state"] == "met" else "missed"
+    return word if told["newest"] is None else f"{word} {render.ago(told['newest']).removesuffix(' ago')}"

@@ -14,6 +14,7 @@ from hanse.errors import HanseError, Kind, code
 from hanse.governance.decision import Principal, PrincipalKind
 from hanse.governance.identity import Claims, Verifier, issue, public_jwk
 from hanse.names import ProductId
+from hanse.node.freshness import Watch
 from hanse.node.home import Home
 from hanse.node.home.reads import Reads
 from hanse.node.layout import domains_of, mesh_of
@@ -61,6 +62,7 @@ class Node:
         self.upkeep = Upkeep(
             homes, timedelta(hours=settings.stage_grace_hours), timedelta(minutes=settings.clean_minutes)
         )
+        self.watch = Watch(homes, timedelta(seconds=settings.freshness_seconds))
         key = issuer_key(settings.project / ".hanse" / "issuer")
         whom = settings.audience or audience(mesh)
         self.verifier = Verifier({ISSUER: [public_jwk(key)]}, whom)
@@ -92,6 +94,7 @@ class Node:
         node.repair()
         if address is not None:
             node.upkeep.start()
+            node.watch.start()
         return node
 
     def find(self, domain: str) -> Home | None:
@@ -143,6 +146,7 @@ class Node:
         """Let runs and answers end, stop the engine, write the audits to their ends and give the locks back."""
         await asyncio.to_thread(self.runs.close, self.settings.drain_seconds)
         await asyncio.to_thread(self.upkeep.close)
+        await asyncio.to_thread(self.watch.close)
         await self.engine.close()
         await asyncio.gather(*(asyncio.to_thread(home.close) for home in self.homes.values()))
 

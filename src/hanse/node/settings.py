@@ -71,6 +71,9 @@ class Settings:
     clean_minutes: float = field(
         default=60.0, metadata={"docs": "how often a serving node forgets and deletes what `keep` lets go, minutes"}
     )
+    freshness_seconds: float = field(
+        default=60.0, metadata={"docs": "how often the age of data is compared with what contracts promise, seconds"}
+    )
     engine: EngineSettings = field(default_factory=EngineSettings)
     variables: Variables = field(default=Variables(), repr=False)
     failpoints: Failpoints = NONE
@@ -79,7 +82,7 @@ class Settings:
 # keys of the file → field; `limits` and `listen` group what belongs together
 _TOP = (
     "homes", "roots", "egress", "trust_code", "stores", "audience", "drain_seconds", "stage_grace_hours",
-    "clean_minutes",
+    "clean_minutes", "freshness_seconds",
 )  # fmt: skip
 _LISTEN = {"host": "host", "port": "port"}
 _TLS = {"certificate": "certificate", "key": "key"}
@@ -186,6 +189,7 @@ def _read(plain: Settings, tree: Mapping[str, Any]) -> Settings:
         "drain_seconds": _number,
         "stage_grace_hours": _number,
         "clean_minutes": _number,
+        "freshness_seconds": _number,
         "host": _text,
         "port": _port,
         "certificate": lambda value, key: project / _text(value, key),

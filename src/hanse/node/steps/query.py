@@ -17,6 +17,7 @@ from hanse.engine.relations.policy import visible
 from hanse.governance.decision import Action, Masked, Request, TableFacts
 from hanse.names import ProductId
 from hanse.node.facts import ending
+from hanse.node.freshness import of_report, shown
 from hanse.node.names import Found, Home, Names, NoAccess, Publication, Stages
 from hanse.node.permission import allowed
 from hanse.node.stages import staged as waits
@@ -188,6 +189,8 @@ class _Record:
                 self.facts["policies"] = shaped
             if masked := _masked(found):
                 self.facts["masked"] = masked
+            if fresh := _freshness(node, found, request.at):
+                self.facts["freshness"] = fresh
             told = {str(f.table): ending(f.facts.status, f.publication.lines[f.line].contract) for f in found}
             if old := {table: said for table, said in told.items() if said is not None}:
                 self.facts["deprecations"] = old
@@ -227,6 +230,18 @@ class _Record:
                     "relations": answer.relations if answer else {},
                 },
             )
+
+
+def _freshness(node: Node, found: Sequence[Found], now: datetime) -> dict[str, Any]:
+    """How old the data of these tables is, where their contracts promise an age of a column that the reader sees."""
+    told = {}
+    for one in found:
+        report = getattr(one.publication, "report", None)
+        levels = of_report(node.homes[one.home.domain].store, report) if report else ()
+        for level in shown(levels, one.table.table, str(one.line), one.decision):
+            said = level.as_json(now)
+            told[str(one.table)] = {name: said[name] for name in ("newest", "age_seconds", "goal_seconds", "state")}
+    return told
 
 
 def _purpose(request: Request, home: Home, tables: Sequence[Found]) -> str | None:

@@ -16,7 +16,7 @@ from hanse.protocols.http.formats import Format, json_document, streamed
 if TYPE_CHECKING:
     from hanse.engine.answer import Answer
 
-_TOLD = ("publications", "policies", "deprecations")  # facts that travel as headers, too
+_TOLD = ("publications", "policies", "deprecations", "freshness")  # facts that travel as headers, too
 _HEADER_BYTES = 4096
 _FLUSH = 64 * 1024
 

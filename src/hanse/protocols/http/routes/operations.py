@@ -7,8 +7,11 @@ from typing import Any
 from starlette.responses import Response
 
 from hanse import __version__
-from hanse.governance.decision import Action
+from hanse.governance.decide import decide
+from hanse.governance.decision import Action, Request, TableFacts
 from hanse.governance.identity import public_jwk
+from hanse.names import PortLine
+from hanse.node.freshness import of_report, shown
 from hanse.node.names import address_of
 from hanse.node.permission import allowed
 from hanse.node.steps import access
@@ -58,6 +61,31 @@ async def status(call: Call) -> Response:
     return document(await call.work(_status, call))
 
 
+def _freshness(
+    call: Call, ask: Request, facts: TableFacts, publication: Any, line: PortLine, owns: bool
+) -> dict[str, Any] | None:
+    """The service level on the age of data that is nearest to its goal, or farthest beyond it; None without one.
+
+    Only for owners and for those who see the column that it is measured by, with every row.
+    """
+    if publication.report is None:
+        return None
+    home = call.node.homes[facts.product.domain]
+    levels = [one for one in of_report(home.store, publication.report) if one.line == str(line)]
+    if not owns:
+        tables = [one for one in home.facts(facts.product) if one.id.major == line.major]
+        decided = {one.id.table: decide(ask, one, home.grants(facts.product), home.policies()) for one in tables}
+        levels = [one for name, said in decided.items() for one in shown(tuple(levels), name, str(line), said)]
+    if not levels:
+        return None
+    return max((one.as_json(ask.at) for one in levels), key=_urgency)
+
+
+def _urgency(level: dict[str, Any]) -> float:
+    age = level["age_seconds"]
+    return float("inf") if age is None else float(age) / max(float(level["goal_seconds"]), 1.0)
+
+
 def _status(call: Call) -> dict[str, Any]:
     served, ask = call.node, call.ask()
     waiting = [one for one, may in access.listed(served, call.principal).requests if may]
@@ -78,6 +106,7 @@ def _status(call: Call) -> dict[str, Any]:
             "access": facts.access,
             "sequence": publication.sequence,
             "published_at": publication.at.isoformat(),
+            "freshness": _freshness(call, ask, facts, publication, line, owns),
             # counts and what waits are the owner's to know
             "rows": sum(table.rows for table in snapshot.tables.values()) if owns else None,
             "staged": bool(real.store.stages(facts.product)) if owns else None,
