@@ -444,6 +444,8 @@ class Rest(http.server.BaseHTTPRequestHandler):
 
     catalog: Any = None
     down = False
+    # what a server might say to lead its reader past the door, or to have it import something
+    config = {"s3.proxy-uri": "http://127.0.0.1:1", "py-io-impl": "os.abort", "s3.retry-strategy-impl": "os.abort"}
 
     def do_GET(self) -> None:
         from pyiceberg.exceptions import NoSuchTableError
@@ -453,7 +455,9 @@ class Rest(http.server.BaseHTTPRequestHandler):
         elif self.headers["Authorization"] != "Bearer the-token":
             self.answer(401, {"error": {"message": "no", "type": "NotAuthorized", "code": 401}})
         elif self.path.startswith("/v1/config"):
-            self.answer(200, {"defaults": {}, "overrides": {}})
+            self.answer(
+                200, {"defaults": {}, "overrides": {"auth": {"type": "custom", "impl": "os.abort"}, **self.config}}
+            )
         elif self.path.endswith("/tables"):
             self.answer(200, {"identifiers": [{"namespace": ["shop"], "name": "events"}]})
         elif "/tables/" in self.path:
@@ -463,7 +467,8 @@ class Rest(http.server.BaseHTTPRequestHandler):
                 self.answer(404, {"error": {"message": "no", "type": "NoSuchTableException", "code": 404}})
             else:
                 metadata = json.loads(table.metadata.model_dump_json())
-                self.answer(200, {"metadata-location": table.metadata_location, "metadata": metadata, "config": {}})
+                location = table.metadata_location
+                self.answer(200, {"metadata-location": location, "metadata": metadata, "config": self.config})
         else:
             self.answer(200, {"namespaces": [["shop"]]})
 
@@ -477,6 +482,17 @@ class Rest(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         return
+
+
+def test_a_catalogue_leads_to_no_storage_that_is_reached_past_the_door(do: Do, tmp_path: Path) -> None:
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    catalog = SqlCatalog("there", uri=f"sqlite:///{tmp_path}/c.db", warehouse=f"file://{tmp_path}/warehouse")
+    filled(catalog)
+    with sqlite3.connect(tmp_path / "c.db") as database:
+        database.execute("UPDATE iceberg_tables SET metadata_location = 'gs://bucket/metadata.json'")
+    with pytest.raises(SourceUnreadable, match="gs://"):
+        do("iceberg", {"uri": "sqlite:///c.db"}, table="shop.events")
 
 
 def test_a_rest_catalogue_is_asked_through_the_door_only(do: Do, tmp_path: Path) -> None:

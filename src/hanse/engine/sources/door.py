@@ -93,16 +93,17 @@ def _serve(client: socket.socket, door: Door, egress: Egress, seconds: float) ->
             with egress.connect(address.hostname or "", address.port or 80, seconds) as server:
                 _relay(client, server, request.encode("latin-1") + rest)
         except HanseError as error:
-            if door.refused is None or not isinstance(error, SourceUnreachable):
+            listed = isinstance(error, SourceUnreachable)
+            if door.refused is None or not listed:
                 door.refused = error
-            _sorry(client)
+            _sorry(client, "502 no" if listed else "403 no")  # libraries try again after the first, not the second
         except (OSError, ValueError):
-            _sorry(client)
+            _sorry(client, "502 no")
 
 
-def _sorry(client: socket.socket) -> None:
+def _sorry(client: socket.socket, status: str) -> None:
     try:
-        client.sendall(b"HTTP/1.1 502 no\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        client.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
     except OSError:
         return
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _KEYS = ("uri", "catalog", "warehouse", "namespace", "user", "password", "token", "scope", *S3_KEYS)
 _OPTIONS = ("table", "columns", "window")
+_VENDED = ("s3.access-key-id", "s3.secret-access-key", "s3.session-token", "s3.endpoint", "s3.region")
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Iceberg:
@@ -46,7 +49,6 @@ class Iceberg:
             table = _table(catalog, source, link)
             columns = _columns(table)
             names = chosen(source, columns, wanted)
-            _inside(source, given, table)
             schema, batches = _batches(source, table, names, columns, wanted)
             return landed(source, folder, write(source, schema, batches, folder), columns)
 
@@ -83,27 +85,47 @@ def _opened(link: Connection, given: Given, source: Source) -> Iterator[Catalog]
 
 
 def _catalog(link: Connection, given: Given, source: Source, through: door.Door) -> Catalog:
+    from pyiceberg.catalog.rest import RestCatalog
+    from pyiceberg.catalog.sql import SqlCatalog
+    from pyiceberg.io.pyarrow import PyArrowFileIO
+
     # a SQL catalogue keeps several in one database, by their names
     uri, name = options.text(link, "uri"), options.text(link, "catalog", link.name)
-    properties = _storage(link, through)
-    if "warehouse" in link.options:
-        properties["warehouse"] = options.text(link, "warehouse")
-    scheme = urlsplit(uri).scheme
-    if scheme in ("http", "https"):
-        from pyiceberg.catalog.rest import RestCatalog
+    own = _storage(link, through)
 
-        class ThroughTheDoor(RestCatalog):  # type: ignore[misc]  # its package tells no types here
-            def _create_session(self) -> Any:
-                session = super()._create_session()
-                session.trust_env = False
-                session.proxies = {"http": through.url, "https": through.url}
-                return session
+    class Inside(PyArrowFileIO):  # type: ignore[misc]  # its package tells no types here
+        def new_input(self, location: str) -> Any:
+            _refuse_outside(source, given, location)
+            return super().new_input(location)
 
-        properties |= _credentials(link) | {"uri": uri}
-        return ThroughTheDoor(name, **properties)
-    from pyiceberg.catalog.sql import SqlCatalog
+    def storage(told: Mapping[str, Any]) -> Inside:
+        # a server and a table may hand out keys for their bucket; whatever else they say could lead past the door
+        return Inside({**{key: told[key] for key in _VENDED if key in told}, **own})
 
-    return SqlCatalog(name, **properties, uri=_database(link, given, source, uri), init_catalog_tables="false")
+    class Rest(RestCatalog):  # type: ignore[misc]
+        def _create_session(self) -> Any:
+            for word in ("auth", "ssl"):  # a server names no classes to import and no files to read
+                self.properties.pop(word, None)
+            session = super()._create_session()
+            session.trust_env = False
+            session.proxies = {"http": through.url, "https": through.url}
+            return session
+
+        def _load_file_io(self, properties: Mapping[str, Any] = EMPTY, location: str | None = None) -> Inside:
+            return storage(properties)
+
+    class Sql(SqlCatalog):  # type: ignore[misc]
+        def _convert_orm_to_iceberg(self, orm: Any) -> Any:
+            _refuse_outside(source, given, str(orm.metadata_location))
+            return super()._convert_orm_to_iceberg(orm)
+
+        def _load_file_io(self, properties: Mapping[str, Any] = EMPTY, location: str | None = None) -> Inside:
+            return storage(properties)
+
+    properties = {"warehouse": options.text(link, "warehouse")} if "warehouse" in link.options else {}
+    if urlsplit(uri).scheme in ("http", "https"):
+        return Rest(name, **properties, **_credentials(link), uri=uri)
+    return Sql(name, **own, **properties, uri=_database(link, given, source, uri), init_catalog_tables="false")
 
 
 def _storage(link: Connection, through: door.Door) -> dict[str, str]:
@@ -113,12 +135,7 @@ def _storage(link: Connection, through: door.Door) -> dict[str, str]:
         "secret_key": "s3.secret-access-key", "session_token": "s3.session-token",
     }  # fmt: skip
     told = {ours: str(link.options[key]) for key, ours in known.items() if key in link.options}
-    return {
-        "s3.region": "us-east-1",
-        **told,
-        "s3.proxy-uri": through.url,
-        "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
-    }
+    return {"s3.region": "us-east-1", **told, "s3.proxy-uri": through.url}
 
 
 def _credentials(link: Connection) -> dict[str, str]:
@@ -179,19 +196,17 @@ def _columns(table: IcebergTable) -> Mapping[str, str]:
     return {field.name: type_of_iceberg(field.field_type).sql for field in table.schema().fields}
 
 
-def _inside(source: Source, given: Given, table: IcebergTable) -> None:
-    """A table's files are what its metadata says: on this machine only those below the roots are opened."""
-    for task in table.scan().plan_files():
-        for file in (task.file, *task.delete_files):
-            address = urlsplit(file.file_path)
-            if address.scheme in ("", "file"):
-                below(source, unquote(address.path) if address.scheme else file.file_path, given)
-            elif address.scheme not in ("s3", "s3a", "s3n"):
-                raise SourceUnreadable(
-                    f"source {source.name!r}: its files lie at {address.scheme[:20]}://, which is not read",
-                    where=str(source.place),
-                    mend="keep the table's files in a bucket that speaks S3, or on the node",
-                )
+def _refuse_outside(source: Source, given: Given, location: str) -> None:
+    """A table's files are where its metadata says: on this machine only those below the roots are opened."""
+    address = urlsplit(location)
+    if address.scheme in ("", "file"):
+        below(source, unquote(address.path) if address.scheme else location, given)
+    elif address.scheme not in ("s3", "s3a", "s3n"):
+        raise SourceUnreadable(
+            f"source {source.name!r}: its files lie at {address.scheme[:20]}://, which is not read",
+            where=str(source.place),
+            mend="keep the table's files in a bucket that speaks S3, or on the node",
+        )
 
 
 def _batches(

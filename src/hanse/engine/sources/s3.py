@@ -194,6 +194,7 @@ def _system(link: Connection, through: door.Door) -> Any:
         proxy_options=through.url,
         connect_timeout=10,
         request_timeout=30,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=2),
     )
 
 
