@@ -188,3 +188,19 @@ def test_a_node_that_cannot_be_reached_is_named(hanse: Run, project: Path) -> No
     done = hanse("status", "--node", "http://127.0.0.1:9", "--as-token", str(token), status=4)
     assert "http://127.0.0.1:9" in done.stderr
     assert hanse("status", "--node", "http://127.0.0.1:9", status=3).stderr.startswith("identity.not-signed-in")
+
+
+def test_a_failing_rule_is_accepted_by_a_baseline(hanse: Run, project: Path) -> None:
+    contract = project / "sales" / "orders" / "orders.v1.odcs.yaml"
+    text = contract.read_text()
+    rule = "quality: [{name: few, type: library, metric: rowCount, mustBe: 1, severity: error, description: Few.}]"
+    contract.write_text(text.replace("    description: T.\n", f"    description: T.\n    {rule}\n"))
+    hanse("build", "sales/orders")
+    hanse("test", "sales/orders", status=1)
+    done = hanse("test", "sales/orders", "--baseline", "--why", "the first three", "--until", "2099-01-01")
+    assert "1 of 1 failing rules accepted until 2099-01-01" in done.stderr
+    assert "+  why: the first three" in done.stdout
+    assert "accepted until 2099-01-01: the first three" in hanse("test", "sales/orders").output
+    hanse("test", "sales/orders", "--baseline", status=2)
+    (contract.parent / "baseline.yaml").unlink()
+    contract.write_text(text)

@@ -121,6 +121,20 @@ def test_a_failing_rule_blocks_its_product_and_leaves_the_former_state_served(wo
     assert len(rows(world)) == 3
 
 
+def test_a_failing_rule_is_published_while_its_baseline_accepts_it(world: World) -> None:
+    rule = "quality: [{id: few, type: sql, query: 'SELECT count(*) FROM ${object} WHERE id > 2', mustBe: 0, name: few}]"
+    text = contract("sales", "orders", {"orders": COLUMNS})
+    world.write(CONTRACT, text.replace("    description: T.\n", f"    description: T.\n    {rule}\n"))
+    blocked = published(world, ORDERS).as_json()["products"][0]
+    assert (blocked["state"], blocked["finding"]["code"]) == ("blocked", "publish.rule-failed")
+    accepted = "accepted: [{rule: orders.few, count: 1, why: known since the move, until: 2026-12-31}]\n"
+    world.write("sales/orders/baseline.yaml", accepted)
+    told = published(world, ORDERS).as_json()["products"][0]
+    assert (told["state"], told["checks"]["warn"]) == ("published", 1), told
+    world.write("data/orders.csv", CSV + "4,eve,eve@x.org,1\n")
+    assert not published(world, ORDERS).ok
+
+
 def test_a_rejected_row_enters_no_later_increment(world: World) -> None:
     edit(world, "sales/orders/build.yaml", "{sql: orders.sql}", "{sql: orders.sql, mode: incremental, by: key}")
     published(world, ORDERS)

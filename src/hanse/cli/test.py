@@ -55,6 +55,9 @@ class NothingTested(HanseError):
 @click.option("--strict", is_flag=True, help="Fail on rules that could not be run, too.")
 @click.option("--only", multiple=True, metavar="RULE", help="Only rules, columns or kinds of this name; repeatable.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also write JUnit XML.")
+@click.option("--baseline", is_flag=True, help="Accept the failing rules as bad as they are: writes baseline.yaml.")
+@click.option("--why", help="With --baseline: why they are accepted.")
+@click.option("--until", metavar="DATE", help="With --baseline: the last day on which they are.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -65,6 +68,9 @@ def command(
     strict: bool,
     only: tuple[str, ...],
     junit: Path | None,
+    baseline: bool,
+    why: str | None,
+    until: str | None,
 ) -> int:
     """Test data against its contract: types, rules, keys, relationships, service levels.
 
@@ -75,6 +81,8 @@ def command(
         raise click.UsageError("--contract tests a file, not products of the project", ctx)
     if contract is None and (server or credentials):
         raise click.UsageError("--server and --credentials go with --contract", ctx)
+    if baseline != (why is not None) or baseline != (until is not None) or (baseline and contract is not None):
+        raise click.UsageError("--baseline, --why and --until go together, for products of the project", ctx)
     if junit is not None:
         must_take(junit)
     if contract is not None:
@@ -90,6 +98,10 @@ def command(
         _print_json(reports)
     else:
         _print(reports, results, strict=strict, project=contract is None)
+    if baseline:
+        from hanse.cli.baseline import accepted
+
+        return accepted(state(ctx).root, results, str(why), str(until), quiet=state(ctx).json)
     tried = [r for r in results if r["status"] != "not-run"]
     if not tried and not (strict and results):
         raise NothingTested(str(results[0]["message"]) if results else "")

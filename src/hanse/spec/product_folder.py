@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hanse.errors import Finding, Kind, Place, Severity, code, rejects
 from hanse.names import RESERVED_PRODUCTS, PortLine, ProductId, is_name, nearest
-from hanse.spec import read
+from hanse.spec import baseline, read
 from hanse.spec.build_file import build_file
 from hanse.spec.checks.identity import NAME, slug
 from hanse.spec.document import Document
@@ -90,6 +90,7 @@ class Folder:
         lines = self._lines(product, contracts) if product is not None else {}
         self._tables(lines)
         build = self._build(product, lines)
+        self._baseline()
         return ProductFiles(product, lines, build, dict(self.files)) if product is not None else None
 
     def add(
@@ -258,6 +259,13 @@ class Folder:
                 if first.file != table.place.file:
                     self.add(table.place, TABLE_TWICE, f"table {table.name!r} of major {line.major} is in {first} too",
                              "rename one of them, or give it an address of its own")  # fmt: skip
+
+    def _baseline(self) -> None:
+        if baseline.FILE in self.files:
+            document, findings = self.load(f"{self.path}/{baseline.FILE}")
+            self.findings += findings
+            if document is not None:
+                self.findings += baseline.baseline(document)[1]
 
     def _build(self, product: Product | None, lines: Mapping[PortLine, Contract]) -> BuildFile | None:
         file = f"{self.path}/build.yaml"

@@ -14,11 +14,13 @@ from hanse.errors import HanseError, Kind, code
 from hanse.governance.decision import Action, Principal
 from hanse.names import PortLine, ProductId, nearest
 from hanse.node.builds.fingerprint import is_sample
+from hanse.node.contract_tests.accepted import accept
 from hanse.node.contract_tests.others import Others, relation
 from hanse.node.contract_tests.samples import visible
 from hanse.node.events import Event
 from hanse.node.permission import allowed
 from hanse.node.reading import reading
+from hanse.spec.baseline import of_texts
 from hanse.spec.model import Contract, ProductFiles, Project
 
 if TYPE_CHECKING:
@@ -136,7 +138,8 @@ def test(
                     published=_history(home, product),
                 )
                 answer = run(task, limits, cancelled)
-            value = {**answer.report, "strict": strict, "ok": _ok(answer.report, strict), "line": str(line)}
+            report = accept(answer.report, of_texts(files.files), node.clock().date())
+            value = {**report, "strict": strict, "ok": _ok(report, strict), "line": str(line)}
             whole = [line] if staged and not only else []
             id = home.store.put_report(product, value, answer.samples, lines=whole)
             shown = visible(node, project, home, files, line, contract, principal, answer.samples)
