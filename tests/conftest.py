@@ -60,8 +60,12 @@ class OneDemo(LoadScopeScheduling):
         if any(asks in file.read_text() for asks in ("demo: Demo", "caller: Caller"))
     )
 
+    # a walk goes from step to step: its file stays together
+    walks = frozenset({"tests/cli/test_walk.py"})
+
     def _split_scope(self, nodeid: str) -> str:
-        return "demo" if nodeid.partition("::")[0] in self.files else nodeid
+        file = nodeid.partition("::")[0]
+        return "demo" if file in self.files else file if file in self.walks else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneDemo:
