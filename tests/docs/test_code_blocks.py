@@ -21,7 +21,7 @@ def commands(page: Path) -> list[tuple[int, str]]:
         (int(match[1] or 0), line.removeprefix("$ ").replace("../.venv/bin/hanse", "hanse"))
         for match in BLOCK.finditer(page.read_text())
         for line in match[2].splitlines()
-        if re.match(r"\$ (\.\./\.venv/bin/)?hanse ", line)
+        if re.match(r"\$ (\.\./\.venv/bin/)?(hanse|umask) ", line)
     ]
 
 
