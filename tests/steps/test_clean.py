@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from hanse.engine.storage.durable import is_whole
 from hanse.errors import HanseError
 from hanse.governance.decision import Request
+from hanse.node.home import Home
 from hanse.node.home.home import PublicationForgotten
 from hanse.node.home.lease import copying
 from hanse.node.permission import NotPermitted
@@ -212,3 +216,32 @@ def test_with_publishes_reads_and_cleanings_at_once_no_named_file_goes_and_every
     cleaned(world)
     assert data_files(world) == named_files(world)
     assert count(world) == rows[max(rows)]
+
+
+def test_kill_9_while_it_publishes_and_cleans_leaves_every_named_file(tmp_path: Path) -> None:
+    mesh = dict(files())
+    mesh["sales/orders/build.yaml"] += "keep: {days: 0, at_least: 2}\n"
+    with opened(tmp_path, mesh, {"orders.csv": CSV}) as world:
+        publish_rows(world, 1)
+    (tmp_path / ".hanse" / "node.yaml").write_text("stage_grace_hours: 0.00001\n")
+    for publications in (3, 4):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.steps.clean_child", str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert child.stdout is not None
+            last = [int(child.stdout.readline() or 0) for _ in range(publications)][-1]
+        finally:
+            child.kill()
+            child.wait()
+        home = Home.open(tmp_path / ".hanse" / "homes" / "sales", lambda: NOON)
+        try:
+            kept = [one for one in home.store.publications(ORDERS) if one.forgotten_at is None]
+            assert kept[-1].sequence >= last, "what was acknowledged stands"
+            assert len(kept) < last, "it cleaned"
+            for one in kept:
+                for record in one.lines:
+                    for table in record.snapshot.tables.values():
+                        assert all(is_whole(home.warehouse / file.path, file) for file in table.files)
+        finally:
+            home.close()
