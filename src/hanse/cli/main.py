@@ -19,7 +19,7 @@ from hanse.names import nearest
 VERBS: dict[str, dict[str, tuple[str, str]]] = {
     "Start": {
         "demo": ("demo", "A whole mesh of real flights on this machine."),
-        "init": ("init", "The first files of a mesh, in this folder."),
+        "init": ("init", "A new mesh in this folder, or one more domain."),
         "serve": ("serve", "Run a node for the project's domains."),
         "connections": ("connections", "The sources' connections, and whether they work."),
         "status": ("status", "The products of this project and their state."),

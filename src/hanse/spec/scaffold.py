@@ -4,16 +4,17 @@ from __future__ import annotations
 
 
 def first_files(domain: str, person: str, login: str) -> dict[str, str]:
-    """Path → text of a new mesh with one domain, whose owner is `person`."""
+    """Path → text of a new mesh with one domain, whose owner is `person`, in the order of writing."""
     return {
-        "mesh.yaml": f"name: {domain}_mesh\n"
-        "# from least to most strict; a column without one counts as the strictest\n"
-        "classifications: [public, internal, restricted]\n",
         "people.yaml": f"teams:\n  {domain}: {{title: {_title(domain)}}}\n"
         "# one line a person; login is the name a person has in the operating system\n"
         f"people:\n  {person}: {{teams: [{domain}], login: {_quoted(login)}}}\n",
         ".gitignore": ".hanse/\n",
         **domain_files(domain, person),
+        # last: it marks the folder as a mesh, so a run that was interrupted is finished by the next
+        "mesh.yaml": f"name: {domain}_mesh\n"
+        "# from least to most strict; a column without one counts as the strictest\n"
+        "classifications: [public, internal, restricted]\n",
     }
 
 
