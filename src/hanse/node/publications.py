@@ -193,7 +193,7 @@ def again(
         now = current(home, product)
         next_ = replace(
             change(home, now),
-            sequence=max(one.sequence for one in home.store.publications(product)) + 1,
+            sequence=home.store.last_sequence(product) + 1,
             base=now.sequence,
             by=principal.id,
             at=node.clock(),

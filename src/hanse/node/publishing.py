@@ -209,14 +209,13 @@ class Publisher:
         report: str | None,
     ) -> Publication:
         product = files.product.id
-        before = home.store.publications(product)
         now = home.store.current().get(product)
         majors = sorted({record.line.major for record in records})
         default = now.default_major if now is not None and now.default_major in majors else majors[0]
         main = {major: _main(files, major, now) for major in majors}
         return Publication(
             product,
-            sequence=(before[-1].sequence if before else 0) + 1,
+            sequence=home.store.last_sequence(product) + 1,
             base=now.sequence if now else 0,
             kind="publish",
             plan=self.plan.id,

@@ -99,15 +99,30 @@ class Store:
 
     def publication_at(self, product: ProductId, at: datetime) -> Publication | None:
         """The publication that was current at `at`."""
-        found = self.publications(product, before=at)
-        return found[-1] if found else None
+        table = tables.PUBLICATION
+        wanted = sa.select(table).where(table.c.product == product.name, table.c.at <= instant(at))
+        with self.database.read() as connection:
+            row = connection.execute(wanted.order_by(table.c.sequence.desc()).limit(1)).one_or_none()
+        return None if row is None else self._publication(row)
 
-    def publications(self, product: ProductId, before: datetime | None = None) -> list[Publication]:
+    def last_sequence(self, product: ProductId) -> int:
+        """The number of the newest publication of a product, 0 before the first."""
+        table = tables.PUBLICATION
+        with self.database.read() as connection:
+            found = connection.scalar(sa.select(sa.func.max(table.c.sequence)).where(table.c.product == product.name))
+        return int(found or 0)
+
+    def published_at(self, product: ProductId) -> tuple[datetime, ...]:
+        """When a product was published, in order, forgotten publications too."""
+        table = tables.PUBLICATION
+        wanted = sa.select(table.c.at).where(table.c.product == product.name).order_by(table.c.sequence)
+        with self.database.read() as connection:
+            return tuple(moment(row.at) for row in connection.execute(wanted))
+
+    def publications(self, product: ProductId) -> list[Publication]:
         """The publications of a product, oldest first."""
         table = tables.PUBLICATION
         wanted = sa.select(table).where(table.c.product == product.name).order_by(table.c.sequence)
-        if before is not None:
-            wanted = wanted.where(table.c.at <= instant(before))
         with self.database.read() as connection:
             return [self._publication(row) for row in connection.execute(wanted)]
 

@@ -313,7 +313,7 @@ def _retired(publisher: Publisher, home: Home, product: ProductId) -> PublishedP
     now = home.store.current()[product]
     ended = Publication(
         product,
-        sequence=home.store.publications(product)[-1].sequence + 1,
+        sequence=home.store.last_sequence(product) + 1,
         base=now.sequence,
         kind="retire",
         plan=plan_id,

@@ -205,4 +205,4 @@ def _lines(home: Home, files: ProductFiles, stage: bool) -> Iterator[tuple[PortL
 
 
 def _history(home: Home, product: ProductId) -> tuple[Any, ...]:
-    return tuple(sorted(publication.at for publication in home.store.publications(product)))
+    return tuple(sorted(home.store.published_at(product)))
