@@ -57,7 +57,8 @@ class Increments:
 
     def stage(self, hour: int, *, rows: int | None = None, base: TableSnapshot | None = None) -> TableSnapshot:
         sql = (
-            f"SELECT {hour * self._rows} + i AS id, TIMESTAMP '{START}' + to_seconds({hour * 3600} + i % 3600) AS happened,"
+            f"SELECT {hour * self._rows} + i AS id,"
+            f" TIMESTAMP '{START}' + to_seconds({hour * 3600} + i % 3600) AS happened,"
             f" i * 0.5 AS amount, 'kind ' || i % 7 AS kind FROM range({rows or self._rows}) AS r(i)"
         )
         with duckdb.connect() as engine:
@@ -91,7 +92,8 @@ class Increments:
 
 def scan(engine: duckdb.DuckDBPyConnection, table: TableSnapshot, warehouse: Path) -> float:
     sql = f"SELECT kind, count(*), sum(amount), max(happened) FROM ({storage.scan_sql(table, warehouse)}) GROUP BY 1"
-    return wall_of(lambda: engine.execute(sql).fetchall())
+    seconds: float = wall_of(lambda: engine.execute(sql).fetchall())
+    return seconds
 
 
 def size(folder: Path) -> tuple[int, int]:
