@@ -66,7 +66,7 @@ def list_(ctx: click.Context) -> None:
                 g["product"],
                 g["to"],
                 _columns(g),
-                g["state"],
+                "ends soon" if g.get("ends_soon") else g["state"],
                 render.day(g["until"]),
                 ", ".join(g["purposes"]),
                 g["why"],
@@ -77,6 +77,9 @@ def list_(ctx: click.Context) -> None:
         if told["requests"]:
             click.echo("")
         click.echo("\n".join(render.table(heads, rows, width=width, colour=render.is_terminal())))
+    for g in told["grants"]:
+        if g.get("ends_soon"):
+            render.talk(f"\n{g['id']} ends on {render.day(g['until'])}. To go on: hanse access renew {g['id']}")
     open_ = [r for r in told["requests"] if r["state"] == "waiting" and r.get("decidable")]
     if open_:
         render.talk(f"\nNext: hanse access approve {open_[0]['id']}, or refuse it with --why")

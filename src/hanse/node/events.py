@@ -31,6 +31,7 @@ EVENTS: Mapping[str, str] = {
     "access.refused": "A request was refused.",
     "access.granted": "An owner granted access without a request.",
     "access.renewed": "A grant got a later end.",
+    "access.ends-soon": "A grant ends within a week; renewing it asks its owner.",
     "access.revoked": "A grant was ended before its time.",
     "build.started": "A run began to build a table.",
     "build.built": "A table was built into a stage.",

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -111,10 +111,12 @@ def _key(product: ProductId, one: Freshness) -> str:
 
 
 class Watch:
-    """Compares promises with the age of data at an interval, in a thread of its own."""
+    """Tells at an interval what time alone brings about, in a thread of its own: old data, grants that end soon."""
 
-    def __init__(self, homes: Mapping[str, Home], every: timedelta) -> None:
-        self._homes, self._every = homes, every
+    def __init__(
+        self, homes: Mapping[str, Home], every: timedelta, tellers: Sequence[Callable[[Home], int]] = (told,)
+    ) -> None:
+        self._homes, self._every, self._tellers = homes, every, tellers
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="freshness", daemon=True)
 
@@ -122,7 +124,7 @@ class Watch:
         self._thread.start()
 
     def close(self) -> None:
-        """End after the comparison that goes on."""
+        """End after what is being told."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -130,7 +132,8 @@ class Watch:
     def _run(self) -> None:
         while not self._ended.wait(self._every.total_seconds()):
             for home in self._homes.values():
-                try:
-                    told(home)
-                except Exception:  # told again at the next turn; the home is served all the same
-                    LOG.exception("the service levels of %s could not be compared", home.domain)
+                for tell in self._tellers:
+                    try:
+                        tell(home)
+                    except Exception:  # told again at the next turn; the home is served all the same
+                        LOG.exception("%s of %s failed", tell.__module__, home.domain)

@@ -14,6 +14,8 @@ from hanse.errors import HanseError, Kind, code
 from hanse.governance.decision import Principal, PrincipalKind
 from hanse.governance.identity import Claims, Verifier, issue, public_jwk
 from hanse.names import ProductId
+from hanse.node import freshness
+from hanse.node.access import endings
 from hanse.node.freshness import Watch
 from hanse.node.home import Home
 from hanse.node.home.reads import Reads
@@ -62,7 +64,7 @@ class Node:
         self.upkeep = Upkeep(
             homes, timedelta(hours=settings.stage_grace_hours), timedelta(minutes=settings.clean_minutes)
         )
-        self.watch = Watch(homes, timedelta(seconds=settings.freshness_seconds))
+        self.watch = Watch(homes, timedelta(seconds=settings.freshness_seconds), (freshness.told, endings.told))
         key = issuer_key(settings.project / ".hanse" / "issuer")
         whom = settings.audience or audience(mesh)
         self.verifier = Verifier({ISSUER: [public_jwk(key)]}, whom)

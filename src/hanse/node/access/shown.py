@@ -8,6 +8,7 @@ from typing import Any
 
 from hanse.governance import grants as agreements
 from hanse.governance.decision import Grant
+from hanse.node.access.endings import ends_soon
 from hanse.node.home.values import AccessRequest
 
 
@@ -60,6 +61,7 @@ def grant_json(one: Grant, at: datetime) -> dict[str, Any]:
         "since": one.since.isoformat(),
         "until": one.until.isoformat(),
         "revoked_at": None if one.revoked_at is None else one.revoked_at.isoformat(),
+        "ends_soon": ends_soon(one, at),
         "state": "revoked" if revoked else "live" if agreements.is_live(one, at) else "ended",
         "by": one.by,
         "why": one.why,
