@@ -27,7 +27,7 @@ OTHERS = {
     r"data owners?": "owner of the domain",
 }
 # a port alone is an output or input port, where descriptors are spoken of; a TCP port belongs to a listen address
-DESCRIPTORS = ("name.", "port.", "product.", "project.", "plan.", "contract.", "input.")
+DESCRIPTORS = ("name.", "version.", "port.", "product.", "project.", "plan.", "contract.", "input.")
 CODE = re.MULTILINE | re.DOTALL
 PORT = re.compile(r"(?<!output )(?<!input )(?<!TCP )(?<!--)\bports?\b(?! lines?)", re.IGNORECASE)
 

@@ -21,7 +21,7 @@ class CannotBump(HanseError):
         "version.cannot-bump",
         Kind.INVALID,
         "The version cannot be moved here",
-        "A version is moved in the contract of one port line and in the port that names it.",
+        "A version is moved in the contract of one port line and in the output port that names it.",
         "hanse validate tells what is wrong with the files; with several port lines name one: hanse bump ID:PORT.",
     )
 
