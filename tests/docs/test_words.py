@@ -53,7 +53,7 @@ def _help(command: click.Command, context: click.Context, path: str) -> Iterator
             yield from _help(child, click.Context(child, info_name=name, parent=context), f"{path} {name}")
 
 
-TOLD = list(_told())
+TOLD = [(where, " ".join(text.split())) for where, text in _told()]
 
 
 @pytest.mark.parametrize("other", OTHERS)
