@@ -101,6 +101,9 @@ class Home:
     def grants(self, product: ProductId) -> tuple[Grant, ...]:
         return self.given.get(product, ())
 
+    def grants_to(self, whom: str) -> tuple[Grant, ...]:
+        return tuple(grant for held in self.given.values() for grant in held if grant.to == whom)
+
     def policies(self) -> Policies:
         return self.rules
 

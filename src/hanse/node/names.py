@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -16,13 +17,14 @@ from hanse.engine.gate import Reference
 from hanse.engine.relations.inputs import Input
 from hanse.engine.snapshot import LineSnapshot, TableSnapshot
 from hanse.errors import HanseError, Kind, code
-from hanse.governance.decide import decide, discoverable, fingerprint
+from hanse.governance.decide import Who, decide, discoverable, fingerprint
 from hanse.governance.decision import Decision, Grant, Request, TableFacts
 from hanse.governance.policies import Policies
 from hanse.names import PortLine, ProductId, TableId, Version
 from hanse.spec.model import Contract
 
 _MISTYPED = 0.8  # how alike two names are that differ by a slip of the finger
+_REMEMBERED = 500_000  # ids of tables that may be known of, over all who asked
 _PINNED = re.compile(r"(?P<product>.+)_v(?P<major>0|[1-9][0-9]*)\Z", re.ASCII)
 
 
@@ -105,6 +107,7 @@ class Home(Protocol):
     def at_sequence(self, product: ProductId, sequence: int) -> Publication | None: ...
     def at_time(self, product: ProductId, at: datetime) -> Publication | None: ...
     def grants(self, product: ProductId) -> Collection[Grant]: ...
+    def grants_to(self, whom: str) -> Collection[Grant]: ...
     def policies(self) -> Policies: ...
     def facts(self, product: ProductId) -> Collection[TableFacts]: ...
 
@@ -143,6 +146,8 @@ class Names:
 
     homes: Mapping[str, Home]
     _inputs: OrderedDict[tuple[object, ...], Input] = field(default_factory=OrderedDict)
+    _known: OrderedDict[tuple[object, ...], tuple[object, frozenset[TableId]]] = field(default_factory=OrderedDict)
+    _remembering: threading.Lock = field(default_factory=threading.Lock)
 
     def found(self, reference: Reference, request: Request, stages: Stages | None = None) -> Found:
         """The table that `reference` names, if `request` may read it; with `stages`, what waits for publication.
@@ -245,16 +250,34 @@ class Names:
     def visible(self, request: Request) -> list[tuple[Home, TableFacts]]:
         """Every published table that `request` may know of, by name."""
         seen: list[tuple[Home, TableFacts]] = []
-        for home in self.homes.values():
-            tables = [facts for product in home.published() for facts in home.facts(product)]
-            granted = {
-                product
-                for product in home.published()
-                if any(_is_for(grant, request) for grant in home.grants(product))
-            }
-            allowed = discoverable(request, tables, home.policies(), granted)
-            seen += [(home, facts) for facts in tables if facts.id in allowed]
+        for domain, allowed in self.discovered(request).items():
+            home = self.homes[domain]
+            products = {id.product for id in allowed}
+            seen += [(home, facts) for one in products for facts in home.facts(one) if facts.id in allowed]
         return sorted(seen, key=lambda pair: pair[1].id)
+
+    def discovered(self, request: Request) -> dict[str, frozenset[TableId]]:
+        """The tables that `request` may know of, by domain; remembered for all whom the policies cannot tell apart."""
+        return {domain: self._discovered(home, request) for domain, home in self.homes.items()}
+
+    def _discovered(self, home: Home, request: Request) -> frozenset[TableId]:
+        published, policies = home.published(), home.policies()
+        principal, behalf = request.principal, request.on_behalf_of
+        named = (principal.id, *(f"team:{team}" for team in principal.teams))
+        grants = (grant for whom in named for grant in home.grants_to(whom) if is_live(grant, request))
+        granted = frozenset(grant.product for grant in grants)
+        context = policies.access.context(request.protocol, request.purpose, request.at)
+        who = (Who.of(principal), None if behalf is None else Who.of(behalf))
+        key = (home.domain, who, policies, context, granted)
+        known = self._known.get(key)
+        if known is None or known[0] is not published:
+            tables = [facts for product in published for facts in home.facts(product)]
+            known = (published, discoverable(request, tables, policies, granted))
+            with self._remembering:
+                self._known[key] = known
+                while len(self._known) > 1 and sum(len(ids) + 1 for _, ids in self._known.values()) > _REMEMBERED:
+                    self._known.popitem(last=False)
+        return known[1]
 
     def _near(self, reference: Reference, request: Request) -> list[str]:
         """Names that differ from the one asked for by a typing mistake: of tables that the caller may read only."""
@@ -282,10 +305,9 @@ def _reads(decision: Decision) -> set[tuple[str, ...]]:
     return {tuple(part.lower() for part in name) for rule in decision.rows for name in rule.reads}
 
 
-def _is_for(grant: Grant, request: Request) -> bool:
-    principal = request.principal
-    named = {principal.id, *(f"team:{team}" for team in principal.teams)}
-    return grant.to in named and grant.revoked_at is None and grant.since <= request.at < grant.until
+def is_live(grant: Grant, request: Request) -> bool:
+    """Whether a grant holds when it is asked."""
+    return grant.revoked_at is None and grant.since <= request.at < grant.until
 
 
 def _stored(publication: Publication, table: TableId) -> tuple[PortLine, Line, TableSnapshot] | None:

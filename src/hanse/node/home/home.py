@@ -27,6 +27,7 @@ from hanse.node.home.values import Publication, Published, PublishedLine
 from hanse.spec.model import Contract, Domain, Mesh, Product, Project
 
 Clock = Callable[[], datetime]
+_FEW = 100  # publications that are read one by one
 
 
 class NoHome(HanseError):
@@ -73,8 +74,9 @@ class Home:
         self._database = database
         self._changing = threading.RLock()
         self._cached: tuple[int, Mapping[ProductId, Published]] | None = None
-        self._grants: dict[ProductId, tuple[int, tuple[Grant, ...]]] = {}
-        self._facts: dict[ProductId, tuple[int, tuple[TableFacts, ...]]] = {}
+        self._retired: dict[ProductId, int] = {}
+        self._grants: tuple[int, Mapping[ProductId, tuple[Grant, ...]], Mapping[str, tuple[Grant, ...]]] | None = None
+        self._facts: dict[ProductId, tuple[Published, tuple[TableFacts, ...]]] = {}
         self._policies: tuple[int, object, Policies] | None = None
         self._governance: tuple[int, str | None, Project] | None = None
 
@@ -133,15 +135,29 @@ class Home:
     # -- what readers get
 
     def published(self) -> Mapping[ProductId, Published]:
-        """The publication of every product that readers get; retired ones are not among them."""
+        """The publication of every product that readers get; retired ones are not among them.
+
+        The very same mapping until something is published, and in a later one the very same value of what was not.
+        """
         generation = self.store.generation
         if self._cached is None or self._cached[0] != generation:
-            current = self.store.current()
-            self._cached = (
-                generation,
-                {id: self._published(one) for id, one in current.items() if one.kind != "retire"},
-            )
+            self._cached = (generation, self._moved({} if self._cached is None else self._cached[1]))
         return self._cached[1]
+
+    def _moved(self, held: Mapping[ProductId, Published]) -> Mapping[ProductId, Published]:
+        """What is published now; only what is not in `held` is read anew."""
+        pointers = self.store.pointers()
+        team = self.team.team if self.team else None
+        kept = {
+            id: one
+            for id, one in held.items()
+            if pointers.get(id) == one.sequence and (team is None or one.domain_team == team)
+        }
+        wanted = [id for id, number in pointers.items() if id not in kept and self._retired.get(id) != number]
+        read = self.store.current() if len(wanted) > _FEW else self.store.current(wanted)
+        self._retired |= {id: one.sequence for id, one in read.items() if one.kind == "retire"}
+        new = {id: self._published(one) for id, one in read.items() if id not in kept and one.kind != "retire"}
+        return held if held and not new and len(kept) == len(held) else kept | new
 
     def at_sequence(self, product: ProductId, sequence: int) -> Published | None:
         """An earlier publication, by its number."""
@@ -153,22 +169,38 @@ class Home:
 
     def facts(self, product: ProductId) -> tuple[TableFacts, ...]:
         """The facts of a product's tables, as it is published now."""
-        generation = self.store.generation
+        published = self.published().get(product)
+        if published is None:
+            return ()
         held = self._facts.get(product)
-        if held is None or held[0] != generation:
-            published = self.published().get(product)
-            held = (generation, () if published is None else _facts(published))
+        if held is None or held[0] is not published:
+            held = (published, _facts(published))
             self._facts[product] = held
         return held[1]
 
     def grants(self, product: ProductId) -> tuple[Grant, ...]:
         """Every grant on a product, ended ones too: they say when access ended."""
+        return self._agreed()[0].get(product, ())
+
+    def grants_to(self, whom: str) -> tuple[Grant, ...]:
+        """Every grant to a person, team or product, ended ones too."""
+        return self._agreed()[1].get(whom, ())
+
+    def _agreed(self) -> tuple[Mapping[ProductId, tuple[Grant, ...]], Mapping[str, tuple[Grant, ...]]]:
+        """The grants by product, and by whom they are to."""
         generation = self.store.generation
-        held = self._grants.get(product)
-        if held is None or held[0] != generation:
-            held = (generation, tuple(self.agreements.grants(product)))
-            self._grants[product] = held
-        return held[1]
+        if self._grants is None or self._grants[0] != generation:
+            by_product: dict[ProductId, list[Grant]] = {}
+            by_whom: dict[str, list[Grant]] = {}
+            for grant in self.agreements.grants():
+                by_product.setdefault(grant.product, []).append(grant)
+                by_whom.setdefault(grant.to, []).append(grant)
+            self._grants = (
+                generation,
+                {product: tuple(held) for product, held in by_product.items()},
+                {whom: tuple(held) for whom, held in by_whom.items()},
+            )
+        return self._grants[1:]
 
     # -- what is decided by
 

@@ -136,12 +136,21 @@ class Store:
             ended = connection.execute(wanted.order_by(columns.sequence)).all()
         return {int(row.key.rpartition("-")[2]): moment(row.at) for row in ended}
 
-    def current(self) -> dict[ProductId, Publication]:
-        """The publication that readers get, of every product that has one."""
+    def pointers(self) -> dict[ProductId, int]:
+        """The number of the publication that readers get, of every product that has one."""
+        columns = tables.PRODUCT.c
+        wanted = sa.select(columns.name, columns.current_publication).where(columns.current_publication.is_not(None))
+        with self.database.read() as connection:
+            return {ProductId(self.domain, row.name): row.current_publication for row in connection.execute(wanted)}
+
+    def current(self, products: Collection[ProductId] | None = None) -> dict[ProductId, Publication]:
+        """The publication that readers get, of every product that has one, or of `products`."""
         table, product = tables.PUBLICATION, tables.PRODUCT
         wanted = sa.select(table).join(
             product, (product.c.name == table.c.product) & (product.c.current_publication == table.c.sequence)
         )
+        if products is not None:
+            wanted = wanted.where(product.c.name.in_([one.name for one in products]))
         with self.database.read() as connection:
             found = [self._publication(row) for row in connection.execute(wanted)]
         return {one.product: one for one in found}
