@@ -112,6 +112,16 @@ def classes_of(facts: Facts, policies: Policies, coverage: tuple[Coverage, ...])
     return Classes(tuple(questions), tuple(parts))
 
 
+def can_hide(facts: TableFacts, policies: Policies) -> bool:
+    """Whether there is a column of the table that does not exist for some reader."""
+    return any(isinstance(rule.view, Hidden) for rule in policies.masks) and _can_hide(Facts(facts), policies)
+
+
+@lru_cache(maxsize=16384)
+def _can_hide(facts: Facts, policies: Policies) -> bool:
+    return any(isinstance(part.otherwise, Hidden) for part in classes_of(facts, policies, ()).parts)
+
+
 def _levels(table: TableFacts, numbers: Mapping[ColumnPath, int], policies: Policies) -> Mapping[ColumnPath, int]:
     """The class of every path: its own, else that of what it is part of.
 

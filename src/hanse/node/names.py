@@ -17,7 +17,7 @@ from hanse.engine.gate import Reference
 from hanse.engine.relations.inputs import Input
 from hanse.engine.snapshot import LineSnapshot, TableSnapshot
 from hanse.errors import HanseError, Kind, code
-from hanse.governance.decide import Who, decide, discoverable, fingerprint
+from hanse.governance.decide import decide, discoverable, fingerprint
 from hanse.governance.decision import Decision, Grant, Request, TableFacts
 from hanse.governance.policies import Policies
 from hanse.names import PortLine, ProductId, TableId, Version
@@ -147,6 +147,7 @@ class Names:
     homes: Mapping[str, Home]
     _inputs: OrderedDict[tuple[object, ...], Input] = field(default_factory=OrderedDict)
     _known: OrderedDict[tuple[object, ...], tuple[object, frozenset[TableId]]] = field(default_factory=OrderedDict)
+    _owners: dict[str, tuple[object, tuple[str, ...]]] = field(default_factory=dict)
     _remembering: threading.Lock = field(default_factory=threading.Lock)
 
     def found(self, reference: Reference, request: Request, stages: Stages | None = None) -> Found:
@@ -266,8 +267,11 @@ class Names:
         named = (principal.id, *(f"team:{team}" for team in principal.teams))
         grants = (grant for whom in named for grant in home.grants_to(whom) if is_live(grant, request))
         granted = frozenset(grant.product for grant in grants)
-        context = policies.access.context(request.protocol, request.purpose, request.at)
-        who = (Who.of(principal), None if behalf is None else Who.of(behalf))
+        access = policies.access
+        context = access.context(request.protocol, request.purpose, request.at)
+        owners = self._owners_of(home, published)
+        # whom the policies cannot tell apart is the same
+        who = tuple(access.asker(one, owner) for one in (principal, behalf) if one is not None for owner in owners)
         key = (home.domain, who, policies, context, granted)
         known = self._known.get(key)
         if known is None or known[0] is not published:
@@ -278,6 +282,14 @@ class Names:
                 while len(self._known) > 1 and sum(len(ids) + 1 for _, ids in self._known.values()) > _REMEMBERED:
                     self._known.popitem(last=False)
         return known[1]
+
+    def _owners_of(self, home: Home, published: Mapping[ProductId, Publication]) -> tuple[str, ...]:
+        """The teams that own products of a home."""
+        held = self._owners.get(home.domain)
+        if held is None or held[0] is not published:
+            teams = {facts.owner_team for product in published for facts in home.facts(product)}
+            held = self._owners[home.domain] = (published, tuple(sorted(teams)))
+        return held[1]
 
     def _near(self, reference: Reference, request: Request) -> list[str]:
         """Names that differ from the one asked for by a typing mistake: of tables that the caller may read only."""

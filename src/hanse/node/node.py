@@ -16,6 +16,7 @@ from hanse.governance.identity import Claims, Verifier, issue, public_jwk
 from hanse.names import ProductId
 from hanse.node import freshness
 from hanse.node.access import endings
+from hanse.node.finding.index import SearchIndex
 from hanse.node.freshness import Watch
 from hanse.node.home import Home
 from hanse.node.home.reads import Reads
@@ -54,6 +55,7 @@ class Node:
     def __init__(self, settings: Settings, homes: Mapping[str, Home], clock: Clock, engine: Engine, mesh: str) -> None:
         self.settings, self.homes, self.clock, self.engine, self.mesh = settings, homes, clock, engine, mesh
         self.names = Names(homes)
+        self.index = SearchIndex(settings.project / ".hanse" / "node.db")
         self.sources = Sources(settings, engine)
         self.people = People(settings.project / "people.yaml")
         self.issuer = ISSUER
@@ -150,6 +152,7 @@ class Node:
         await asyncio.to_thread(self.upkeep.close)
         await asyncio.to_thread(self.watch.close)
         await self.engine.close()
+        await asyncio.to_thread(self.index.close)
         await asyncio.gather(*(asyncio.to_thread(home.close) for home in self.homes.values()))
 
 

@@ -21,7 +21,7 @@ from hanse.node.home.home import Home
 from hanse.node.home.values import Published
 from hanse.node.names import address_of
 from hanse.node.node import Node
-from hanse.node.steps.search import search
+from hanse.node.steps.search import Filters, search
 from hanse.protocols.http.call import Call
 from hanse.protocols.http.formats import negotiated
 from hanse.protocols.http.routes import route
@@ -75,26 +75,26 @@ def document(value: Any, status: int = 200) -> Response:
     "/products",
     "discover",
     "Search the products that you may discover; without q, all of them.",
-    parameters=("q", "domain", "status", "limit", "cursor"),
+    parameters=("q", "domain", "status", "tag", "owner", "limit", "cursor"),
 )
 async def products(call: Call) -> Response:
     params = call.params
     limit = limit_of(params.get("limit"), 100)
-    asked = {name: params.get(name, "") for name in ("q", "domain", "status")}
+    asked = {name: params.get(name, "")[:500] for name in ("q", "domain", "status", "tag", "owner")}
     binding = json.dumps([call.principal.id, asked], sort_keys=True)
     start = int(call.api.cursors.open(params["cursor"], binding)["at"]) if "cursor" in params else 0
-    found = await call.work(search, call.node, call.ask(), asked["q"][:500])
-    hits = [
-        hit for hit in found.hits if asked["domain"] in ("", hit.product.domain) and asked["status"] in ("", hit.status)
-    ]
-    page = hits[start : start + limit]
-    more = call.api.cursors.seal({"at": start + limit}, binding) if start + limit < len(hits) else None
+    words = asked.pop("q")
+    found = await call.work(search, call.node, call.ask(), words, Filters(**asked), start=start, limit=limit)
+    more = call.api.cursors.seal({"at": start + limit}, binding) if start + limit < found.total else None
     return document(
         {
             "schema": "hanse.products/1",
-            "products": [hit.as_json() for hit in page],
+            "products": [hit.as_json() for hit in found.hits],
+            "people": [one.as_json() for one in found.people],
+            "policies": [one.as_json() for one in found.policies],
+            "steps": [one.as_json() for one in found.steps],
             "nearest": list(found.nearest),
-            "total": len(hits),
+            "total": found.total,
             "next": more,
         }
     )
