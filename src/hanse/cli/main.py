@@ -41,6 +41,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "shell": ("shell", "A prompt for SQL, with completion."),
         "read-with": ("read_with", "What reads a product with the tool you have."),
         "show": ("show", "One product: contract, columns, who may read it."),
+        "lineage": ("lineage", "What a product is made from, and what of it."),
         "bump": ("bump", "The next version of a port line, in its files."),
         "compat": ("compat", "Compare two contracts: major, minor or patch."),
         "default": ("default", "Move the unpinned address to another major."),

@@ -99,6 +99,7 @@ class Node:
         if address is not None:
             node.upkeep.start()
             node.watch.start()
+            node.index.start(opened)
         return node
 
     def find(self, domain: str) -> Home | None:

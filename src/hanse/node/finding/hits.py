@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hanse.governance.decision import Decision
 from hanse.names import ProductId
 from hanse.node.finding.health import Health, health
 from hanse.node.finding.reader import Reader
@@ -73,13 +72,6 @@ def hit(reader: Reader, product: ProductId, asked: Collection[str]) -> Hit:
         published_at=published.at,
         health=health(reader, published),
         may_read=any(decision.allowed for decision in decisions),
-        until=_until(reader, product, decisions),
+        until=reader.until(product, decisions),
         columns=tuple(columns),
     )
-
-
-def _until(reader: Reader, product: ProductId, decisions: Collection[Decision]) -> datetime | None:
-    """When the last of the grants ends that the reader's access rests on."""
-    held = {id for decision in decisions if decision.allowed for id in decision.grants}
-    ends = [grant.until for grant in reader.home(product).grants(product) if grant.id in held]
-    return max(ends, default=None)

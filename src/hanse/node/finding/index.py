@@ -62,11 +62,29 @@ class SearchIndex:
         self._made_of: dict[ProductId, str] = {}
         self._numbers: dict[TableId, int] = {}
         self._spelling: Spelling | None = None
+        self._thread: threading.Thread | None = None
         self._listed: Remembered[Mapping[int, TableId]] = Remembered()
         self.people: Remembered[list[tuple[str, tuple[str, ...]]]] = Remembered()  # of domains, with their roles
+        self.links: Remembered[tuple[Mapping[str, ProductId], Mapping[ProductId, tuple[str, ...]]]] = Remembered()
+
+    def start(self, homes: Mapping[str, Home]) -> None:
+        """Take in what `homes` publish in a thread of its own, so that the first search need not wait for it."""
+        self._thread = threading.Thread(target=self._start, args=(homes,), name="search", daemon=True)
+        self._thread.start()
+
+    def _start(self, homes: Mapping[str, Home]) -> None:
+        try:
+            self.follow(homes)
+        except Exception:  # the first search tries again, and tells whoever asks
+            LOG.exception("the search index could not be made")
 
     def close(self) -> None:
         """Let go of the file."""
+        if self._thread is not None:
+            self._thread.join()
+        self._release()
+
+    def _release(self) -> None:
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
@@ -161,7 +179,7 @@ class SearchIndex:
                 return work(self._opened())
             except sqlite3.DatabaseError as error:
                 LOG.warning("the search index is made anew: %s", error)
-                self.close()
+                self._release()
                 if self._path is not None:
                     _removed(self._path)
                 if last:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,11 @@ class Reader:
     def decision(self, facts: TableFacts) -> Decision:
         home = self.home(facts.product)
         return decide(self.request, facts, home.grants(facts.product), home.policies())
+
+    def until(self, product: ProductId, decisions: Iterable[Decision]) -> datetime | None:
+        """When the last of the grants ends that these decisions rest on."""
+        held = {id for decision in decisions if decision.allowed for id in decision.grants}
+        return max((grant.until for grant in self.home(product).grants(product) if grant.id in held), default=None)
 
     def may_hide(self, domain: str) -> bool:
         """Whether there may be columns in the domain that do not exist for the reader."""

@@ -17,10 +17,13 @@ from hanse.governance.decision import Request as Ask
 from hanse.governance.view_words import view_words
 from hanse.names import PortLine, ProductId, nearest
 from hanse.node.facts import ending
+from hanse.node.finding.details import details
 from hanse.node.home.home import Home
 from hanse.node.home.values import Published
 from hanse.node.names import address_of
 from hanse.node.node import Node
+from hanse.node.steps.lineage import DEEPEST
+from hanse.node.steps.lineage import lineage as lineage_of
 from hanse.node.steps.search import Filters, search
 from hanse.protocols.http.call import Call
 from hanse.protocols.http.formats import negotiated
@@ -117,18 +120,31 @@ async def product(call: Call) -> Response:
         line, contract = seen.contract(major, call.params.get("port"))
         text = await call.work(served_contract, contract, seen.hidden(line), call.api.address, seen.id, line)
         return Response(text, 200, {"vary": "accept"}, ODCS)
-    return document(seen.as_json(major))
+    more = await call.work(details, call.node, call.ask(), seen.publication, major)
+    address = f"{call.api.address}/api/v1/products/{seen.id}/tables"
+    told = seen.as_json(major)
+    protocols = [
+        {"protocol": "http", "table": table["name"], "address": f"{address}/{table['name']}/rows?major={major}"}
+        for table in told["tables"]
+    ]
+    return document({**told, **more, "protocols": protocols})
 
 
 @route(
     "GET",
     "/lineage/{domain}/{product}",
     "discover",
-    "The products it is made from and those made from it, of the ones that you may discover.",
+    "What it is made from (up steps of it) and what is made from it, of what you may discover; columns=true too.",
+    parameters=("up", "down", "columns"),
 )
 async def lineage(call: Call) -> Response:
-    seen = Seen.of(call.node, call.ask(), product_of(call.path["domain"], call.path["product"]))
-    return document(await call.work(lineage_of, call.node, call.ask(), seen))
+    params, id = call.params, product_of(call.path["domain"], call.path["product"])
+    up, down = (min(number_of(word, params.get(word), 1), DEEPEST) for word in ("up", "down"))
+    columns = params.get("columns", "") in ("true", "1")
+    found = await call.work(lineage_of, call.node, call.ask(), id, up=up, down=down, columns=columns)
+    if found is None:
+        raise UnknownProduct(id, _discoverable(call.node, call.ask()))
+    return document(found.as_json())
 
 
 def _discoverable(node: Node, ask: Ask) -> set[ProductId]:
@@ -193,7 +209,7 @@ class Seen:
             "product": str(self.id),
             "title": described.title,
             "major": major,
-            "majors": sorted({one.major for one in self.publication.lines}),
+            "majors": sorted(self._majors()),
             "default_major": self.publication.default_major,
             "version": str(published.version),
             "status": described.status,
@@ -204,11 +220,6 @@ class Seen:
             "sequence": self.publication.sequence,
             "publications": self._publications(major),
             "published_at": self.publication.at.isoformat(),
-            "inputs": sorted(port.contract_id for port in described.inputs if port.contract_id),
-            "service_levels": [
-                {"property": level.property, "value": level.value, "unit": level.unit}
-                for level in contract.service_levels
-            ],
             "tables": tables,
         }
 
@@ -322,27 +333,3 @@ def _without(one: Any, gone: set[tuple[str, ...]], path: tuple[str, ...]) -> Non
 def _names(written: Any, names: set[str]) -> bool:
     text = json.dumps(written, default=str).lower()
     return any(name in text for name in names)
-
-
-def lineage_of(node: Node, ask: Ask, seen: Seen) -> dict[str, Any]:
-    """One step each way, by the contracts that input ports name."""
-    visible = {facts.product for _, facts in node.names.visible(ask)}
-    makers: dict[str, ProductId] = {}
-    for home in node.homes.values():
-        for id, publication in home.published().items():
-            for published in publication.lines.values():
-                makers[published.contract.id] = id
-    own = {published.contract.id for published in seen.publication.lines.values()}
-    down = {
-        id
-        for home in node.homes.values()
-        for id, publication in home.published().items()
-        if any(port.contract_id in own for port in publication.product.inputs)
-    }
-    up = {makers[p.contract_id] for p in seen.publication.product.inputs if p.contract_id in makers}
-    return {
-        "schema": "hanse.lineage/1",
-        "product": str(seen.id),
-        "from": sorted(str(id) for id in up & visible),
-        "to": sorted(str(id) for id in down & visible),
-    }
