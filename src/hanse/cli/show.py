@@ -65,7 +65,8 @@ def _show(told: dict[str, Any]) -> None:
         return click.style(printable(text), bold=True) if bold else printable(text)
 
     click.echo(f"{strong(told['title'])}   {told['product']}@{told['major']}")
-    words = [f"version {told['version']}", told["status"], f"access {told['access']}", f"team {told['owner']}"]
+    words = [f"version {told['version']}", told["status"], f"access {told['access']}"]
+    words += [f"team {told['owner']}"] if told["owner"] else []
     click.echo("   ".join(words) + f"   published {render.ago(told['published_at'])} (publication {told['sequence']})")
     if told["state"] or told["until"]:
         until = f"you have access until {render.day(told['until'])}" if told["until"] else ""

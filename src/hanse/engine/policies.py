@@ -178,7 +178,7 @@ def _catalog(rows: Mapping[str, Sequence[Row]]) -> Iterator[duckdb.DuckDBPyConne
         connection.execute("SET enable_external_access = false")
         connection.execute("CREATE SCHEMA catalog")
         for table in CATALOG.values():
-            connection.register("rows", _arrow(table, rows.get(table.name, ())))
+            connection.register("rows", catalog_arrow(table, rows.get(table.name, ())))
             target = f"catalog.{quote(table.name)}"
             connection.execute(f"CREATE TABLE {target} AS SELECT * FROM rows")
             connection.unregister("rows")
@@ -188,7 +188,8 @@ def _catalog(rows: Mapping[str, Sequence[Row]]) -> Iterator[duckdb.DuckDBPyConne
         connection.close()
 
 
-def _arrow(table: CatalogTable, rows: Sequence[Row]) -> pyarrow.Table:
+def catalog_arrow(table: CatalogTable, rows: Sequence[Row]) -> pyarrow.Table:
+    """The rows of a table of the catalogue in Arrow."""
     import pyarrow
 
     types = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hanse.engine.errors import PolicyFailed, UnknownTable
 from hanse.engine.gate import Reference
@@ -112,6 +112,13 @@ class Home(Protocol):
     def facts(self, product: ProductId) -> Collection[TableFacts]: ...
 
 
+@runtime_checkable
+class Catalogued(Home, Protocol):
+    """The home of the catalogue, as one reader sees it."""
+
+    def shows_less(self, request: Request) -> bool: ...
+
+
 Stages = Callable[[str, ProductId], "tuple[Publication, Collection[TableFacts]] | None"]
 
 
@@ -145,6 +152,8 @@ class Names:
     """Resolves names for requests. Equal questions give the very same `Input`, so that the engine knows it again."""
 
     homes: Mapping[str, Home]
+    catalog: Callable[[Request], Catalogued] | None = None
+    catalogued: str = "mesh"
     _inputs: OrderedDict[tuple[object, ...], Input] = field(default_factory=OrderedDict)
     _known: OrderedDict[tuple[object, ...], tuple[object, frozenset[TableId]]] = field(default_factory=OrderedDict)
     _owners: dict[str, tuple[object, tuple[str, ...]]] = field(default_factory=dict)
@@ -156,7 +165,7 @@ class Names:
         Raises `UnknownTable` (the same for a name that does not exist and one that may not be discovered),
         `NoAccess`, or `UnknownPublication`.
         """
-        at = self._at(reference.parts, stages)
+        at = self._at(reference.parts, request, stages)
         decision = None if at is None else self._decided(at, request)
         if at is None or decision is None or not (decision.discoverable or decision.allowed):
             raise UnknownTable(reference.text, self._near(reference, request))
@@ -181,20 +190,31 @@ class Names:
         decision = decide(request, found.facts, grants, policies)
         if not decision.allowed:
             raise NoAccess(found.table.product, decision)
+        shown = found.home
+        if isinstance(shown, Catalogued) and shown.shows_less(request):
+            raise AccessChanged("what you may know of the mesh changed while it was read", mend="ask again")
         if decision is not found.decision and fingerprint(decision) != fingerprint(found.decision):
             raise AccessChanged(
                 f"what you may see of {found.table.product} changed while it was read", mend="ask again"
             )
 
-    def _at(self, parts: tuple[str, ...], stages: Stages | None = None) -> tuple[Home, TableFacts, Publication] | None:
+    def home(self, domain: str, request: Request | None) -> Home | None:
+        """The home of a domain; that of the mesh's catalogue is as `request` may see it."""
+        if domain == self.catalogued and self.catalog is not None and request is not None:
+            return self.catalog(request)
+        return self.homes.get(domain)
+
+    def _at(
+        self, parts: tuple[str, ...], request: Request | None, stages: Stages | None = None
+    ) -> tuple[Home, TableFacts, Publication] | None:
         if len(parts) not in (2, 3):
             return None
-        home = self.homes.get(parts[0])
+        home = self.home(parts[0], request)
         if home is None:
             return None
         pinned = _PINNED.fullmatch(parts[1])
         product = ProductId(parts[0], pinned["product"] if pinned else parts[1])
-        waiting = stages(home.domain, product) if stages is not None else None
+        waiting = stages(home.domain, product) if stages is not None and home.domain in self.homes else None
         publication, tables = waiting or (home.published().get(product), None)
         if publication is None:
             return None
@@ -240,7 +260,7 @@ class Names:
 
     def _raw(self, home: Home, facts: TableFacts, name: tuple[str, ...]) -> Input:
         """A table that a row policy reads: of the same domain, whole, under the home's own authority."""
-        at = self._at(name)
+        at = self._at(name, None)
         stored = None if at is None or name[0] != home.domain else _stored(at[2], at[1].id)
         if at is None or stored is None:
             raise PolicyFailed(str(facts.id))
@@ -248,14 +268,25 @@ class Names:
         own = Decision(read.id, True, True, "", "read by a row policy of its own domain")
         return Input(name, read, stored[2], own, home.warehouse, home.copies, home.mask_key)
 
-    def visible(self, request: Request) -> list[tuple[Home, TableFacts]]:
-        """Every published table that `request` may know of, by name."""
+    def visible(self, request: Request, *, catalogued: bool = False) -> list[tuple[Home, TableFacts]]:
+        """Every published table that `request` may know of, by name; on demand with those of the catalogue."""
         seen: list[tuple[Home, TableFacts]] = []
         for domain, allowed in self.discovered(request).items():
             home = self.homes[domain]
             products = {id.product for id in allowed}
             seen += [(home, facts) for one in products for facts in home.facts(one) if facts.id in allowed]
+        if catalogued:
+            seen += self.visible_catalogue(request)
         return sorted(seen, key=lambda pair: pair[1].id)
+
+    def visible_catalogue(self, request: Request) -> list[tuple[Home, TableFacts]]:
+        """The tables of the mesh's catalogue that `request` may know of."""
+        if self.catalog is None:
+            return []
+        home = self.catalog(request)
+        tables = [facts for product in home.published() for facts in home.facts(product)]
+        allowed = discoverable(request, tables, home.policies())
+        return [(home, facts) for facts in tables if facts.id in allowed]
 
     def discovered(self, request: Request) -> dict[str, frozenset[TableId]]:
         """The tables that `request` may know of, by domain; remembered for all whom the policies cannot tell apart."""
@@ -294,7 +325,7 @@ class Names:
     def _near(self, reference: Reference, request: Request) -> list[str]:
         """Names that differ from the one asked for by a typing mistake: of tables that the caller may read only."""
         tables = {}
-        for home, facts in self.visible(request):
+        for home, facts in self.visible(request, catalogued=True):
             if (home.published()[facts.product].main.get(facts.id.major)) == facts.id.table:
                 tables[facts.product.sql] = (home, facts)
         asked = ".".join(reference.parts[:2])

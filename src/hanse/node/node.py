@@ -16,6 +16,7 @@ from hanse.governance.identity import Claims, Verifier, issue, public_jwk
 from hanse.names import ProductId
 from hanse.node import freshness
 from hanse.node.access import endings
+from hanse.node.catalog.catalog import Catalog
 from hanse.node.finding.index import SearchIndex
 from hanse.node.freshness import Watch
 from hanse.node.home import Home
@@ -54,7 +55,8 @@ class Node:
 
     def __init__(self, settings: Settings, homes: Mapping[str, Home], clock: Clock, engine: Engine, mesh: str) -> None:
         self.settings, self.homes, self.clock, self.engine, self.mesh = settings, homes, clock, engine, mesh
-        self.names = Names(homes)
+        self.catalog = Catalog(self)
+        self.names = Names(homes, self.catalog)
         self.index = SearchIndex(settings.project / ".hanse" / "node.db")
         self.sources = Sources(settings, engine)
         self.people = People(settings.project / "people.yaml")

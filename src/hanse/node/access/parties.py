@@ -10,6 +10,7 @@ from hanse.governance.decision import Action, Grant, Principal, PrincipalKind
 from hanse.governance.decision import Request as Ask
 from hanse.names import ProductId, nearest
 from hanse.node.access.errors import AlreadyDecided, BadTerms, OwnRequest, UnknownAgreement, UnknownProduct
+from hanse.node.catalog import PRODUCT as CATALOGUE
 from hanse.node.home.values import AccessRequest
 from hanse.node.permission import NotPermitted, allowed
 
@@ -28,6 +29,10 @@ def deciders(node: Node, product: ProductId) -> str:
 
 def home_of_published(node: Node, principal: Principal, product: ProductId) -> Home:
     """The home of a published product that `principal` may know of; `UnknownProduct` otherwise."""
+    if product == CATALOGUE:
+        raise BadTerms(
+            f"{product} is open: it shows everybody what they may know of", mend="read it: no grant is needed"
+        )
     home = node.find(product.domain)
     if home is None or product not in home.published():
         raise UnknownProduct(product)

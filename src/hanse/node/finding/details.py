@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hanse.governance.decision import Request
-from hanse.node.finding.health import health
+from hanse.node.catalog import PRODUCT
+from hanse.node.finding.health import Health, health
 from hanse.node.finding.links import Links
 from hanse.node.finding.reader import Reader
 from hanse.node.finding.texts import members_of
@@ -23,6 +24,8 @@ def details(node: Node, request: Request, published: Published, major: int) -> d
     """Of one major of a product, for a reader who may know of it."""
     reader = Reader.of(node, request)
     id = published.product.id
+    if id == PRODUCT:
+        return _catalogue(published)
     links = Links(reader)
     lines = [(line, table, facts) for line, table, facts in reader.lines(published) if line.major == major]
     contracts = {line: published.lines[line].contract for line, _, _ in lines}
@@ -55,6 +58,19 @@ def details(node: Node, request: Request, published: Published, major: int) -> d
         "inputs": sorted(port.contract_id for port in published.product.inputs if port.contract_id in links.offers),
         "until": None if until is None else until.isoformat(),
     }
+
+
+def _catalogue(published: Published) -> dict[str, Any]:
+    """Of the catalogue itself: nobody owns it, and it is made of all that is published."""
+    empty: dict[str, Any] = {
+        name: [] for name in ("people", "support", "terms", "service_levels", "from", "to", "inputs")
+    }
+    versions = [
+        {"port": line.port, "major": line.major, "version": str(state.version), "status": state.contract.status}
+        for line, state in published.lines.items()
+    ]
+    told = Health("", "", published.at).as_json()
+    return {**empty, **told, "tags": sorted(published.product.tags), "versions": versions, "until": None}
 
 
 def _people(reader: Reader, published: Published) -> list[dict[str, Any]]:

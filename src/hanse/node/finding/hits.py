@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hanse.governance.decide import decide
 from hanse.names import ProductId
 from hanse.node.finding.health import Health, health
 from hanse.node.finding.reader import Reader
 from hanse.node.finding.texts import column_matches
+
+if TYPE_CHECKING:
+    from hanse.node.catalog.catalog import CatalogHome
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +77,27 @@ def hit(reader: Reader, product: ProductId, asked: Collection[str]) -> Hit:
         health=health(reader, published),
         may_read=any(decision.allowed for decision in decisions),
         until=reader.until(product, decisions),
+        columns=tuple(columns),
+    )
+
+
+def catalogue(home: CatalogHome, asked: Collection[str]) -> Hit:
+    """The mesh's catalogue, which everybody may read whom no forbid stops."""
+    published = home.publication
+    tables = [table for state in published.lines.values() for table in state.contract.tables]
+    columns = dict.fromkeys(name for table in tables for name in column_matches(table, asked)) if asked else {}
+    request = home.reader.request
+    return Hit(
+        product=published.product.id,
+        title=published.product.title,
+        version=str(next(iter(published.lines.values())).version),
+        status=published.status,
+        access=published.product.access.value,
+        owner=published.domain_team,
+        purpose=str(published.product.description["purpose"]),
+        published_at=published.at,
+        health=Health("", "", published.at),
+        may_read=any(decide(request, facts, (), home.policies()).allowed for facts in home.facts(published.product.id)),
+        until=None,
         columns=tuple(columns),
     )

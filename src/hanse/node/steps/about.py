@@ -14,7 +14,7 @@ from hanse.node.names import Found, Names, address_of
 
 def tables_of(names: Names, request: Request, what: str) -> Answer:
     """SHOW TABLES, SHOW DATABASES: the tables (or their domains) that `request` may know of."""
-    seen = names.visible(request)
+    seen = names.visible(request, catalogued=True)
     if what == "domains":
         return _answer([("domain", sorted({facts.product.domain for _, facts in seen}))])
     rows = [(facts, address_of(facts, home.published()[facts.product])) for home, facts in seen]

@@ -12,6 +12,7 @@ from hanse.governance.chain import verify_chain
 from hanse.governance.decision import Action, Principal
 from hanse.names import ProductId
 from hanse.node import ledger
+from hanse.node.catalog import DOMAIN
 from hanse.node.home.database import StoreDown
 from hanse.node.ledger import Act
 from hanse.node.permission import NotPermitted, allowed
@@ -104,7 +105,7 @@ def entries(
     who = by if by is None or ":" in by else f"person:{by}"
     found: list[AuditEntry] = []
     for home in node.homes.values():
-        if product is not None and product.domain != home.domain:
+        if product is not None and product.domain not in (home.domain, DOMAIN):
             continue
         whole, _ = allowed(node, home, principal, Action.AUDIT, product)
         home.audit.flush()

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from hanse.errors import HanseError, Kind, code
 from hanse.governance.decision import Request
 from hanse.names import ProductId, TableId
+from hanse.node.catalog import PRODUCT
 from hanse.node.finding.health import Health, health
 from hanse.node.finding.links import Links
 from hanse.node.finding.reader import Reader
 
 if TYPE_CHECKING:
+    from hanse.node.home.values import Published
     from hanse.node.node import Node
 
 DEEPEST = 50
@@ -101,6 +103,8 @@ def lineage(
     A neighbour that the reader may not discover is left out, with all that is reached through it only. Raises
     `LineageTooWide`.
     """
+    if product == PRODUCT and node.names.visible_catalogue(request):
+        return _catalogue(node.catalog(request).publication)
     reader = Reader.of(node, request)
     if reader.published(product) is None:
         return None
@@ -118,6 +122,13 @@ def lineage(
         tuple(sorted(taken)),
         tuple(_columns(reader, links, order)) if columns else (),
     )
+
+
+def _catalogue(published: Published) -> Lineage:
+    """The catalogue tells of all that is published, and is made from no product."""
+    version = str(next(iter(published.lines.values())).version)
+    told = Health("", "", published.at)
+    return Lineage(PRODUCT, (Member(PRODUCT, published.product.title, version, published.status, told, 0),), ())
 
 
 def _reached(step: Callable[[ProductId], list[ProductId]], start: ProductId, depth: int) -> dict[ProductId, int]:

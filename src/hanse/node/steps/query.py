@@ -16,6 +16,7 @@ from hanse.engine.parameters import Parameters
 from hanse.engine.relations.policy import visible
 from hanse.governance.decision import Action, Masked, Request, TableFacts
 from hanse.names import ProductId
+from hanse.node import catalog
 from hanse.node.facts import ending
 from hanse.node.freshness import of_report, shown
 from hanse.node.names import Found, Home, Names, NoAccess, Publication, Stages
@@ -24,6 +25,7 @@ from hanse.node.stages import staged as waits
 from hanse.node.steps.about import columns_of, explained, tables_of
 
 if TYPE_CHECKING:
+    from hanse.node.home.home import Home as RealHome
     from hanse.node.node import Node
 
 
@@ -93,6 +95,8 @@ async def _found(
     for reference in gated.references:
         if as_of is not None and reference.version is None and reference.timestamp is None:
             reference = replace(reference, timestamp=as_of)
+        if reference.parts[0] == catalog.DOMAIN and names.catalog is not None:
+            await asyncio.to_thread(node.catalog.prepare, request, reference.parts[-1])
         try:
             one = names.found(reference, request, _stages(node, request) if staged else None)
         except NoAccess as refusal:
@@ -154,11 +158,18 @@ def _still(node: Node, request: Request, found: Sequence[Found]) -> None:
 
 
 async def _refused(node: Node, request: Request, refusal: NoAccess) -> None:
-    home = node.find(refusal.product.domain)
-    if home is not None:
-        said = {"decision": "refused", "rule": refusal.code, "because": refusal.message}
+    said = {"decision": "refused", "rule": refusal.code, "because": refusal.message}
+    for home in _recorders(node, refusal.product.domain):
         entry = await home.audit.opened({**_asked(request), "product": str(refusal.product), **said})
         home.audit.closed(entry, {"outcome": "refused", "rows": 0, "bytes": 0})
+
+
+def _recorders(node: Node, domain: str) -> list[RealHome]:
+    """Where a question on data of a domain is recorded: in its home; on the catalogue, in all homes of the node."""
+    if domain == catalog.DOMAIN:
+        return list(node.homes.values())
+    home = node.find(domain)
+    return [] if home is None else [home]
 
 
 def _asked(request: Request) -> dict[str, Any]:
@@ -199,17 +210,20 @@ class _Record:
         """Write the *opened* entries; returns when they are durable."""
         homes: dict[str, list[Found]] = {}
         for one in self._found:
-            homes.setdefault(one.home.domain, []).append(one)
-        for domain, tables in homes.items():
-            home = self._node.homes[domain]
-            entry = {
-                **_asked(self._request),
-                "purpose": _purpose(self._request, home, tables),
-                "query": self.id,
-                "decision": "allowed",
-                "tables": [_table(self._gated, one) for one in tables],
-            }
-            self._entries.append((home, await home.audit.opened(entry)))
+            for home in _recorders(self._node, one.home.domain):
+                homes.setdefault(home.domain, []).append(one)
+        opened = [self._opened(self._node.homes[domain], tables) for domain, tables in homes.items()]
+        self._entries += await asyncio.gather(*opened)
+
+    async def _opened(self, home: RealHome, tables: Sequence[Found]) -> tuple[RealHome, Any]:
+        entry = {
+            **_asked(self._request),
+            "purpose": _purpose(self._request, home, tables),
+            "query": self.id,
+            "decision": "allowed",
+            "tables": [_table(self._gated, one) for one in tables],
+        }
+        return home, await home.audit.opened(entry)
 
     async def close(self, opening: asyncio.Future[None], answer: Answer | None, failure: BaseException | None) -> None:
         """Write the *closed* entries: outcome, rows, bytes, what it cost."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hanse.governance.decision import Request
 from hanse.names import ProductId, TableId
+from hanse.node.catalog import PRODUCT
 from hanse.node.finding import others
-from hanse.node.finding.hits import Hit, hit
+from hanse.node.finding.hits import Hit, catalogue, hit
 from hanse.node.finding.others import FoundPerson, FoundPolicy, Step
 from hanse.node.finding.reader import Reader
 from hanse.node.finding.texts import members_of, texts, words
@@ -66,9 +67,15 @@ def search(
     ranked = _ranked(reader, wanted) if wanted else dict.fromkeys(reader.products, 0)
     if filters != Filters():
         ranked = {product: rank for product, rank in ranked.items() if _is_wanted(reader, product, filters)}
+    own = _catalogued(node, request, wanted, filters)
+    if own is not None:
+        ranked[PRODUCT] = own
     products = sorted(ranked, key=lambda product: (ranked[product], product.domain, product.name))
     page = products[start:] if limit is None else products[start : start + limit]
-    hits = tuple(hit(reader, product, wanted) for product in page)
+    hits = tuple(
+        catalogue(node.catalog(request), wanted) if product == PRODUCT else hit(reader, product, wanted)
+        for product in page
+    )
     if not wanted or start:
         return SearchResult(hits, len(products))
     return SearchResult(
@@ -81,12 +88,26 @@ def search(
     )
 
 
+def _catalogued(node: Node, request: Request, wanted: Sequence[str], filters: Filters) -> int | None:
+    """The rank of the mesh's catalogue: it is found by its words, or as the product of its domain."""
+    asks = replace(filters, domain="") if filters.domain == PRODUCT.domain else filters
+    if asks != Filters() or not (wanted or filters.domain):
+        return None
+    published = node.catalog(request).publication
+    if not any(facts.product == PRODUCT for _, facts in node.names.visible_catalogue(request)):
+        return None
+    found = [
+        texts(published, line, table, ()) for line, state in published.lines.items() for table in state.contract.tables
+    ]
+    ranks = [min((rank for one in found if (rank := one.rank(word)) is not None), default=None) for word in wanted]
+    return None if None in ranks else sum(rank for rank in ranks if rank is not None)
+
+
 def _ranked(reader: Reader, wanted: Sequence[str]) -> dict[ProductId, int]:
     """The rank of each product of which every word is in some table that the reader may know of, lower is better."""
     found: dict[ProductId, int] | None = None
     listed = [
-        (domain, reader.node.index.listed(tables), reader.may_hide(domain))
-        for domain, tables in reader.tables.items()
+        (domain, reader.node.index.listed(tables), reader.may_hide(domain)) for domain, tables in reader.tables.items()
     ]
     for word in dict.fromkeys(wanted):
         best: dict[ProductId, int] = {}

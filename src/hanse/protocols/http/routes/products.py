@@ -20,6 +20,7 @@ from hanse.node.facts import ending
 from hanse.node.finding.details import details
 from hanse.node.home.home import Home
 from hanse.node.home.values import Published
+from hanse.node.names import Home as NamedHome
 from hanse.node.names import address_of
 from hanse.node.node import Node
 from hanse.node.steps.lineage import DEEPEST
@@ -154,16 +155,18 @@ def _discoverable(node: Node, ask: Ask) -> set[ProductId]:
 class Seen:
     """A product as one request may see it: its tables with their decisions."""
 
-    def __init__(self, home: Home, id: ProductId, tables: Mapping[TableFacts, Decision]) -> None:
+    def __init__(self, home: NamedHome, id: ProductId, tables: Mapping[TableFacts, Decision]) -> None:
         self.home = home
         self.id = id
         self.tables = tables
-        self.publication: Published = home.published()[id]
+        published = home.published()[id]
+        assert isinstance(published, Published)
+        self.publication = published
 
     @classmethod
     def of(cls, node: Node, ask: Ask, id: ProductId) -> Seen:
         """The product; raise `UnknownProduct` when there is none, or none that may be known of."""
-        home = node.find(id.domain)
+        home = node.names.home(id.domain, ask)
         if home is None or id not in home.published():
             raise UnknownProduct(id, _discoverable(node, ask))
         grants, policies = home.grants(id), home.policies()
@@ -225,7 +228,9 @@ class Seen:
 
     def _publications(self, major: int) -> list[dict[str, Any]]:
         """The latest publications that hold the major, newest first."""
-        made = []
+        made: list[dict[str, Any]] = []
+        if not isinstance(self.home, Home):
+            return made  # the catalogue has no past
         for one in reversed(self.home.store.publications(self.id)):
             version = next((record.version for record in one.lines if record.line.major == major), None)
             if version is not None:
