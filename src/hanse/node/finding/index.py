@@ -9,6 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -250,4 +251,5 @@ def _with_tables(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 def _removed(path: Path) -> None:
     for end in ("", "-wal", "-shm"):
-        path.with_name(path.name + end).unlink(missing_ok=True)
+        with suppress(OSError):  # where it cannot be removed it cannot be opened either
+            path.with_name(path.name + end).unlink(missing_ok=True)
