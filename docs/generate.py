@@ -22,6 +22,7 @@ def pages() -> dict[str, str]:
         "events.md": "".join(_events()),
         "policies.md": "".join(_policies()),
         "http.md": "".join(_http()),
+        "catalogue.md": "".join(_catalogue()),
         "../concepts/words.md": "".join(_words()),
     }
 
@@ -96,6 +97,17 @@ def _http() -> Iterator[str]:
     yield "| method | path | action | what |\n|---|---|---|---|\n"
     for route in routes.documented():
         yield f"| {route.method} | `{route.path}` | {route.action} | {_cell(route.what)} |\n"
+
+
+def _catalogue() -> Iterator[str]:
+    from hanse.governance.catalog import CATALOG
+
+    yield "# The catalogue\n\nThe tables of `mesh.catalog`, each reader seeing the rows that they may know of; a publish policy asks the\n"
+    yield "same tables as `catalog.products` and so on, with the candidate laid over what is published.\n"
+    for table in CATALOG.values():
+        yield f"\n## {table.name}\n\n{table.says}\n\n| column | type | what |\n|---|---|---|\n"
+        for name, type_, what in table.columns:
+            yield f"| `{name}` | `{type_}` | {_cell(what)} |\n"
 
 
 def _words() -> Iterator[str]:
