@@ -32,10 +32,19 @@ class Mesh:
         self.sync = sync
 
     async def search(
-        self, words: str = "", *, domain: str | None = None, status: str | None = None, limit: int = 100
+        self,
+        words: str = "",
+        *,
+        domain: str | None = None,
+        status: str | None = None,
+        tag: str | None = None,
+        owner: str | None = None,
+        limit: int = 100,
     ) -> mesh.Found:
         """As `hanse.Mesh.search`."""
-        return await asyncio.to_thread(self.sync.search, words, domain=domain, status=status, limit=limit)
+        return await asyncio.to_thread(
+            self.sync.search, words, domain=domain, status=status, tag=tag, owner=owner, limit=limit
+        )
 
     async def product(self, id: str, *, table: str | None = None) -> Product:
         """As `hanse.Mesh.product`."""

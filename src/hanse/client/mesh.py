@@ -32,11 +32,18 @@ class Mesh:
         return self._client.address
 
     def search(
-        self, words: str = "", *, domain: str | None = None, status: str | None = None, limit: int = 100
+        self,
+        words: str = "",
+        *,
+        domain: str | None = None,
+        status: str | None = None,
+        tag: str | None = None,
+        owner: str | None = None,
+        limit: int = 100,
     ) -> Found:
         """The products that hold these words, best first; without words, every one that you may discover."""
-        told = self._client.get("/products", {"q": words or None, "domain": domain, "status": status, "limit": limit})
-        return Found(self, told)
+        filters = {"domain": domain, "status": status, "tag": tag, "owner": owner}
+        return Found(self, self._client.get("/products", {"q": words or None, **filters, "limit": limit}))
 
     def product(self, id: str, *, table: str | None = None) -> Product:
         """A product by `domain/name` or `domain/name@major`; `table` names another than its main table."""
