@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,14 @@ from hanse.engine.snapshot import LineSnapshot, TableSnapshot
 from hanse.governance.catalog_view import View
 from hanse.governance.decision import Grant, Request, TableFacts
 from hanse.governance.policies import Policies, load
-from hanse.names import ProductId, Version
+from hanse.names import ProductId, TableId, Version
 from hanse.node.catalog import DOMAIN, PRODUCT
 from hanse.node.catalog.documents import LINE, MAIN, VERSION, documents, facts
 from hanse.node.catalog.files import Files
 from hanse.node.catalog.rows import Rows, view_of
 from hanse.node.finding.reader import Reader
+from hanse.node.finding.remembered import Remembered
+from hanse.node.finding.texts import Texts, texts
 from hanse.node.home.values import Published, PublishedLine
 from hanse.spec.model import Contract, Table
 
@@ -42,6 +44,8 @@ class Catalog:
         self._rows = Rows()
         self._made: OrderedDict[tuple[object, ...], TableSnapshot] = OrderedDict()
         self._policies: tuple[object, Policies] | None = None
+        self._words: Remembered[tuple[Texts, ...]] = Remembered()
+        self._newest: Remembered[tuple[datetime, ...]] = Remembered()
 
     def __call__(self, request: Request) -> CatalogHome:
         """The catalogue as `request` may see it."""
@@ -65,20 +69,51 @@ class Catalog:
                 self._made.popitem(last=False)
         return made
 
+    def words(self, home: CatalogHome) -> tuple[Texts, ...]:
+        """What the catalogue is found by: its name, tables and tags.
+
+        Its columns and texts hold words such as owner and version, which are asked of other products.
+        """
+        return self._words(partial(_words, home), home.contract)
+
+    def newest(self, reader: Reader) -> datetime:
+        """When the last of what the reader may know of was published."""
+        found = [
+            self._newest(partial(_newest, tables, published), tables, published)
+            for domain, tables in reader.tables.items()
+            for published in [self._node.homes[domain].published()]
+        ]
+        return max((one for held in found for one in held), default=_BEFORE_ALL)
+
     def policies(self) -> Policies:
         """The federation's policies as they were published last, in whichever domain that was."""
-        latest = max(self._node.homes.values(), key=_last_published, default=None)
-        project = None if latest is None else latest.governance()
+        generations = tuple(home.store.generation for home in self._node.homes.values())
+        if self._policies is None or self._policies[0] != generations:
+            latest = max(self._node.homes.values(), key=_last_published, default=None)
+            self._policies = (generations, self._loaded(latest))
+        return self._policies[1]
+
+    def _loaded(self, home: Home | None) -> Policies:
+        project = None if home is None else home.governance()
         classes = project.mesh.classifications if project is not None and project.mesh is not None else ()
         files = project.files if project is not None else {}
         whole = {path.removeprefix("policies/"): text for path, text in files.items() if path.startswith("policies/")}
-        if self._policies is None or self._policies[0] != (whole, classes):
-            self._policies = ((whole, classes), load(whole, DOMAIN, {}, classes)[0])
-        return self._policies[1]
+        found, _ = load(whole, DOMAIN, {}, classes)
+        # equal policies stay the very same, and so do the decisions that were made by them
+        return self._policies[1] if self._policies is not None and self._policies[1] == found else found
+
+
+def _words(home: CatalogHome) -> tuple[Texts, ...]:
+    one = home.publication
+    return tuple(replace(texts(one, LINE, table, ()), columns="", text="") for table in home.contract.tables)
 
 
 def _last_published(home: Home) -> datetime:
     return max((one.at for one in home.published().values()), default=_BEFORE_ALL)
+
+
+def _newest(tables: frozenset[TableId], published: Mapping[ProductId, Published]) -> tuple[datetime, ...]:
+    return (max(published[table.product].at for table in tables),) if tables else ()
 
 
 class Snapshots(Mapping[str, TableSnapshot]):
@@ -139,8 +174,6 @@ class CatalogHome:
         product, contract = documents(self._mildest)
         version = Version.parse(VERSION)
         assert version is not None
-        homes = self.reader.node.homes
-        ages = [homes[one.domain].published()[one].at for one in self.reader.products]
         line = PublishedLine(contract, version, LineSnapshot(self.snapshots, ""))
         return Published(
             product,
@@ -149,7 +182,7 @@ class CatalogHome:
             LINE.major,
             {LINE.major: MAIN},
             1,
-            max(ages, default=_BEFORE_ALL),
+            self.catalog.newest(self.reader),
             "",
             "active",
             "",

@@ -82,13 +82,17 @@ def _members(reader: Reader, domain: str) -> list[tuple[str, tuple[str, ...]]]:
 
 def policies(reader: Reader, asked: Collection[str]) -> list[FoundPolicy]:
     """The policies that the reader may know of, whose name, kind or meaning holds every word."""
-    found = {}
+    found: dict[tuple[str, str, str], FoundPolicy] = {}
+    seen: set[tuple[str, str, str, str]] = set()  # most are the federation's, the same in each domain
     for domain, tables in reader.tables.items():
         if not tables:
             continue
         home = reader.node.homes[domain]
         for row in policy_rows(domain, home.policies(), tables, own=reader.decides(domain)):
             _, scope, kind, name, says, _ = row
+            if (kind, name, scope, says) in seen:
+                continue
+            seen.add((kind, name, scope, says))
             own = words(f"{name} {kind} {says}")
             if all(any(one.startswith(word) for one in own) for word in asked):
                 found[kind, name, scope] = FoundPolicy(name, kind, scope, says)

@@ -89,23 +89,15 @@ def search(
 
 
 def _catalogued(node: Node, request: Request, wanted: Sequence[str], filters: Filters) -> int | None:
-    """The rank of the mesh's catalogue: it is found by its name, tables and tags, or as the product of its domain.
-
-    Its columns and texts hold words such as owner and version, which are asked of other products.
-    """
+    """The rank of the mesh's catalogue: it is found by its own words, or as the product of its domain."""
     asks = replace(filters, domain="") if filters.domain == PRODUCT.domain else filters
     if asks != Filters() or not (wanted or filters.domain):
         return None
-    published = node.catalog(request).publication
-    if not any(facts.product == PRODUCT for _, facts in node.names.visible_catalogue(request)):
-        return None
-    found = [
-        replace(texts(published, line, table, ()), columns="", text="")
-        for line, state in published.lines.items()
-        for table in state.contract.tables
-    ]
+    found = node.catalog.words(node.catalog(request))
     ranks = [min((rank for one in found if (rank := one.rank(word)) is not None), default=None) for word in wanted]
-    return None if None in ranks else sum(rank for rank in ranks if rank is not None)
+    if None in ranks or not node.names.visible_catalogue(request):
+        return None
+    return sum(rank for rank in ranks if rank is not None)
 
 
 def _ranked(reader: Reader, wanted: Sequence[str]) -> dict[ProductId, int]:
