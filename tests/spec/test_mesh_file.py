@@ -163,7 +163,9 @@ def test_a_secret_is_never_repeated() -> None:
 
 
 def test_a_password_in_a_connections_address_is_a_secret_in_the_open() -> None:
-    text = "name: sales\nteam: sales\nconnections:\n  shop: {kind: adbc, uri: 'postgresql://ada:pw@db.example:5432/x'}\n"
+    text = (
+        "name: sales\nteam: sales\nconnections:\n  shop: {kind: adbc, uri: 'postgresql://ada:pw@db.example:5432/x'}\n"
+    )
     assert told(domain(text)) == [("mesh.secret", "/connections/shop/uri")]
     assert told(domain(text.replace(":pw@", ":${PW}@"))) == []
     assert told(domain(text.replace("kind: adbc", "kin: adbc").replace(":pw@", "@"))) == [
