@@ -31,6 +31,8 @@ stores: {sales: postgresql+psycopg://localhost/hanse}
 audience: hanse:small
 drain_seconds: 5
 stage_grace_hours: 1
+clean_minutes: 30
+freshness_seconds: 5
 listen: {host: 0.0.0.0, port: 9000, tls: {certificate: tls/cert.pem, key: tls/key.pem}}
 limits: {query_seconds: 5, query_memory_mib: 256, reply_mib: 10, stall_seconds: 3, workers: 1, threads: 1, waiting: 9,
          copies_mib: 100, copy_at_once_mib: 7, source_seconds: 3, source_mib: 100}

@@ -22,9 +22,11 @@ NOT_APPLICABLE = {
     "http-p-010": "no page renders a description yet; JSON and YAML carry it as data (test_text_is_data)",
     "http-p-011": "no page renders a tag yet; JSON and YAML carry it as data (test_text_is_data)",
     "http-p-012": "no page renders a description yet, so no link is made of one",
-    "http-p-013": "there is no sign-in page yet, so nothing redirects (test_nothing_redirects)",
+    "http-p-013": "see test_a_sign_in_brings_its_code_to_this_machine_only",
     "http-p-016": "no node speaks to peers yet; the route is not there (test_no_route_takes_an_address)",
 }
+SIGNING_IN = {"/sign-in", "/sign-in/device", "/sign-in/token"}
+"""What a person without a token must reach to get one."""
 PLACES = {
     "products": "/api/v1/products",
     "query": "/api/v1/query",
@@ -147,6 +149,29 @@ def test_nothing_redirects(caller: Caller) -> None:
     assert caller("consumer").get("/api/v1/products/").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://evil.example/",
+        "http://evil.example/",
+        "//evil.example/",
+        "http://127.0.0.1@evil.example/",
+        "http://127.0.0.1:" + "0" * 200 + "@evil.example/",
+        "http://evil.example\\@127.0.0.1/",
+        "http://127.0.0.1.evil.example/",
+        "http://127.0.0.1/\r\nSet-Cookie: a=b",
+        "javascript://127.0.0.1/%0aalert(1)",
+    ],
+)
+def test_a_sign_in_brings_its_code_to_this_machine_only(elsewhere: str, demo: Demo, caller: Caller) -> None:
+    asked = {"redirect_uri": elsewhere, "code_challenge": "x" * 43, "state": "s", "scope": "read"}
+    assert caller().get("/sign-in", params=asked).status_code == 400
+    form = {**asked, "token": token_of(demo.folder, "consumer"), "act": "allow"}
+    answer = caller().post("/sign-in", data=form)
+    assert (answer.status_code, answer.headers.get("location")) == (400, None)
+    assert caller().get("/sign-in", params={**asked, "redirect_uri": "http://127.0.0.1:4000/"}).status_code == 200
+
+
 def test_no_route_takes_an_address(caller: Caller) -> None:
     answer = caller("owner_operations").post("/api/v1/peers", json={"url": "http://127.0.0.1:1/"})
     assert answer.status_code == 404
@@ -204,7 +229,7 @@ def test_unknown_and_undiscoverable_products_look_alike_on_every_route(caller: C
     assert all(len(found) == 1 for found in bodies.values())
 
 
-def test_every_route_but_four_needs_a_token(caller: Caller) -> None:
+def test_every_route_but_the_open_ones_needs_a_token(caller: Caller) -> None:
     from hanse.protocols.http.routes import documented
 
     client, without = caller(), set()
@@ -215,7 +240,7 @@ def test_every_route_but_four_needs_a_token(caller: Caller) -> None:
             without.add(route.path)
         else:
             assert answer.headers["www-authenticate"] == 'Bearer realm="hanse"'
-    assert without == {"/health", "/ready", "/.well-known/hanse"}
+    assert without == {"/health", "/ready", "/.well-known/hanse", *SIGNING_IN}
 
 
 def test_the_document_of_routes_names_them_all(caller: Caller) -> None:

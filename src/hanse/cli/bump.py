@@ -20,8 +20,8 @@ from hanse.names import ProductId, Version
 def command(ctx: click.Context, id: str, step: str | None) -> None:
     """Move the version of a port line of ID: in its contract, and in the output port that names it.
 
-    Without a step it is the one that the changes since the published version need. A new major gets a contract, an output
-    port and tables of its own beside the former; put the former contract back to what was published.
+    Without a step it is the one that the changes since the published version need. A new major gets a contract, an
+    output port and tables of its own beside the former; put the former contract back to what was published.
     """
     from hanse.spec.bump import bumped
     from hanse.spec.compat import Step

@@ -8,7 +8,7 @@ from base64 import b64encode
 from hashlib import sha256
 from html import escape
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.responses import Response
 
@@ -24,6 +24,7 @@ DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 FORM = "application/x-www-form-urlencoded"
 _BODY = 16 * 1024
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_HERE = re.compile(r"http://(127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?(/[A-Za-z0-9._-]{0,50})?", re.ASCII)
 _STYLE = (
     ":root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}"
     "main{max-width:26rem;margin:12vh auto;padding:0 1.25rem}h1{font-size:1.4rem}"
@@ -171,8 +172,7 @@ def _html(body: str, status: int = 200) -> Response:
 
 def _checked_redirect(asked: dict[str, str]) -> list[str]:
     """The scopes that a program on this machine asks for; raise when its code would go anywhere else."""
-    to = urlsplit(asked["redirect_uri"][:200])
-    if to.scheme != "http" or to.hostname not in ("127.0.0.1", "::1") or to.query or to.fragment or to.username:
+    if not _HERE.fullmatch(asked["redirect_uri"]):
         raise BadRequest("redirect_uri is not an address of this machine", mend="hanse login")
     if not _CHALLENGE.fullmatch(asked.get("code_challenge", "")):
         raise BadRequest("code_challenge is not one of S256", mend="hanse login")
