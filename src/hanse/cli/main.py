@@ -20,6 +20,7 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
     "Start": {
         "demo": ("demo", "A whole mesh of real flights on this machine."),
         "init": ("init", "A new mesh in this folder, or one more domain."),
+        "new": ("new", "A product's first files, from its data."),
         "serve": ("serve", "Run a node for the project's domains."),
         "connections": ("connections", "The sources' connections, and whether they work."),
         "status": ("status", "The products of this project and their state."),

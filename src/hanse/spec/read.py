@@ -10,6 +10,7 @@ from hanse.names import ProductId, Version, is_name
 from hanse.spec.checks import identity
 from hanse.spec.checks.columns import check_names
 from hanse.spec.checks.locations import check_links, check_servers
+from hanse.spec.checks.proposed import check_proposed
 from hanse.spec.checks.quality import ARGUMENTS
 from hanse.spec.checks.relationships import UNKNOWN_COLUMN, UNKNOWN_TABLE
 from hanse.spec.checks.report import Report
@@ -48,6 +49,7 @@ def _contract(report: Report, tree: Mapping[str, Any]) -> tuple[Contract, list[F
     identity.check_variables(report)
     identity.check_title(report, tree.get("name"))
     check_links(report, tree)
+    check_proposed(report, tree)
     servers = tree.get("servers") or []
     check_servers(report, servers)
     objects: Sequence[Mapping[str, Any]] = tree.get("schema") or []

@@ -41,6 +41,10 @@ def _count(value: Any) -> str:
     return str(value)
 
 
+def _sample(value: Any) -> str:
+    return "-1" if _count(value) == "0" else _count(value)
+
+
 def _texts(value: Any) -> str:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
@@ -64,8 +68,8 @@ _OPTIONS: dict[str, dict[str, tuple[str, _Option]]] = {
         "encoding": ("encoding", _text), "date_format": ("dateformat", _text),
         "timestamp_format": ("timestampformat", _text), "decimal_separator": ("decimal_separator", _text),
         "comment": ("comment", _text), "types": ("types", _types), "columns": ("columns", _types),
-        "all_text": ("all_varchar", _bool), "union_by_name": ("union_by_name", _bool),
-        "filename": ("filename", _bool),
+        "all_text": ("all_varchar", _bool), "sample_rows": ("sample_size", _sample),
+        "union_by_name": ("union_by_name", _bool), "filename": ("filename", _bool),
     },
     "json": {
         "layout": ("format", _text), "columns": ("columns", _types), "date_format": ("dateformat", _text),

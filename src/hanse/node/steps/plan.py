@@ -25,6 +25,7 @@ from hanse.node.planning.inputs import inputs, offers
 from hanse.node.planning.keep import keep, know
 from hanse.node.planning.value import Need, Plan, PolicyChange, ProductPlan
 from hanse.node.steps import access
+from hanse.spec.checks.proposed import PROPOSED
 from hanse.spec.model import Project
 from hanse.spec.order import build_order, cycles
 
@@ -166,7 +167,7 @@ class _Made:
         builds = self._publishes(home)
         linked, needs = inputs(node, self.project, files, self.offers, self.may_know, builds=builds)
         status = files.product.status
-        found = [*findings, *compared.findings, *linked, *self.violations.get(str(product), [])]
+        found = [*map(_binding, findings), *compared.findings, *linked, *self.violations.get(str(product), [])]
         retires = status == "retired" and published is not None
         if retires:
             found += self._holders(home, product)
@@ -284,6 +285,11 @@ def _publishes(node: Node, home: Home, project: Project, principal: Principal) -
     """Whether `principal` may publish in the domain, with whatever token: it decides what a plan tells of it."""
     anyhow = replace(principal, scopes=principal.scopes | {"build"})
     return allowed(node, home, anyhow, Action.PUBLISH, project=project)[0]
+
+
+def _binding(finding: Finding) -> Finding:
+    """`finding` as it weighs for publishing: what waits for a person is a remark before, and bars the way here."""
+    return replace(finding, severity=Severity.ERROR) if finding.code == PROPOSED else finding
 
 
 def _by_product(project: Project, findings: Iterable[Finding]) -> tuple[dict[ProductId, list[Finding]], list[Finding]]:
