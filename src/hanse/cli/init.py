@@ -14,13 +14,14 @@ from hanse.cli import render
 from hanse.cli.state import state
 from hanse.names import RESERVED_DOMAINS, is_name
 
-_POLICIES = ("columns_classified", "owner_and_support", "primary_key_stated", "purpose_described")
+_POLICIES = ("columns_classified", "owner_and_support", "primary_key_stated", "purpose_described", "sensitive_masked")
 
 
 @click.command("init")
 @click.argument("domain", required=False)
+@click.option("--support", default="", metavar="URL", help="Where readers of its products get help.")
 @click.pass_context
-def command(ctx: click.Context, domain: str | None) -> None:
+def command(ctx: click.Context, domain: str | None, support: str) -> None:
     """Write the first files of a mesh with DOMAIN (default: the folder's name) into this folder.
 
     In a mesh it adds DOMAIN. A file that is there stays as it is. You become the owner, by your login of the
@@ -39,22 +40,23 @@ def command(ctx: click.Context, domain: str | None) -> None:
     if not is_name(name) or name in RESERVED_DOMAINS:
         near = slug(name) if slug(name) not in RESERVED_DOMAINS else f"{slug(name)}_data"
         raise _usage(ctx, f"{name[:63]!r} cannot be the name of a domain", f"hanse init {near}")
-    texts = _first(name) if above is None else _added(ctx, root, name)
+    texts = _first(name, support) if above is None else _added(ctx, root, name, support)
     wrote = [path for path, text in texts.items() if _created(root / path, text)]
     team = f"add the team {name} to people.yaml, then " if above is not None else ""
-    _told(ctx, name, wrote, f"Next: {team}hanse validate" if wrote else "Every file is there; nothing was written.")
+    said = f"Next: {team}hanse new product NAME --from FILE, a folder or a table"
+    _told(ctx, name, wrote, said if wrote else "Every file is there; nothing was written.")
 
 
-def _first(domain: str) -> dict[str, str]:
+def _first(domain: str, support: str) -> dict[str, str]:
     from hanse.spec.checks.identity import slug
     from hanse.spec.scaffold import first_files
 
     starter = files("hanse.governance") / "policies" / "publish"
     policies = {f"policies/publish/{one}.sql": (starter / f"{one}.sql").read_text("utf-8") for one in _POLICIES}
-    return policies | first_files(domain, slug(_login()), _login())
+    return policies | first_files(domain, slug(_login()), _login(), support)
 
 
-def _added(ctx: click.Context, root: Path, domain: str) -> Mapping[str, str]:
+def _added(ctx: click.Context, root: Path, domain: str, support: str) -> Mapping[str, str]:
     from hanse.cli.local import person_of_login
     from hanse.spec.scaffold import domain_files
 
@@ -64,7 +66,7 @@ def _added(ctx: click.Context, root: Path, domain: str) -> Mapping[str, str]:
     if person is None:
         mend = f"add `login: {_login()}` to your person in people.yaml"
         raise _usage(ctx, f"no person in people.yaml has the login {_login()!r}", mend)
-    return domain_files(domain, person)
+    return domain_files(domain, person, support)
 
 
 def _login() -> str:
