@@ -1,4 +1,4 @@
-"""Follows a page of the docs in an empty folder as a person does: saves its files, makes its edits, runs its commands."""
+"""Follows a page of the docs in an empty folder as a person does: saves its files, edits them, runs its commands."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -52,19 +52,16 @@ class Profile:
 
 def profile(scan: str) -> Profile:
     """The profile of what the DuckDB table function `scan` reads, in bounded memory; raises what DuckDB does."""
-    import duckdb
-
-    with duckdb.connect(config={"memory_limit": MEMORY, "allow_community_extensions": "false"}) as engine:
-        engine.execute("SET preserve_insertion_order = false")
+    with _engine() as engine:
         schema = engine.sql(f"SELECT * FROM {scan} LIMIT 0").to_arrow_table().schema
-        types = [of_arrow(part.type) for part in schema]
+        told = [of_arrow(part.type) for part in schema]
         names = [str(part.name) for part in schema]
-        counts = _counted(engine, scan, names, types)
+        counts = _counted(engine, scan, names, told)
         rows = int(counts[0])
         columns = []
         near: dict[str, int] = {}
         at = 1
-        for name, (type_, cast) in zip(names, types, strict=True):
+        for name, (type_, cast) in zip(names, told, strict=True):
             nulls, distinct = int(counts[at]), int(counts[at + 1])
             at += 2
             near[name] = distinct if nulls == 0 else 0
@@ -75,15 +72,21 @@ def profile(scan: str) -> Profile:
                 at += len(SHAPES)
             columns.append(ColumnProfile(name, type_, nulls, (), shapes, cast))
         words = _words(engine, scan, columns, rows, near)
-        told = tuple(ColumnProfile(c.name, c.type, c.nulls, words.get(c.name, ()), c.shapes, c.cast) for c in columns)
-        return Profile(rows, told, _key(engine, scan, told, rows, near))
+        whole = tuple(replace(column, words=words.get(column.name, ())) for column in columns)
+        return Profile(rows, whole, _key(engine, scan, whole, rows, near))
+
+
+def _engine() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    engine = duckdb.connect(config={"memory_limit": MEMORY, "allow_community_extensions": "false"})
+    engine.execute("SET preserve_insertion_order = false; SET arrow_lossless_conversion = true")
+    return engine
 
 
 def types(scan: str) -> dict[str, Type]:
     """Column → type of what the DuckDB table function `scan` reads; no row is read."""
-    import duckdb
-
-    with duckdb.connect(config={"memory_limit": MEMORY}) as engine:
+    with _engine() as engine:
         schema = engine.sql(f"SELECT * FROM {scan} LIMIT 0").to_arrow_table().schema
     return {str(part.name): of_arrow(part.type)[0] for part in schema}
 
@@ -198,7 +201,7 @@ def _scalar(type_: Any) -> Scalar | None:
         return Scalar("uuid")
     named: Iterator[tuple[bool, Scalar]] = iter(
         (
-            (t.is_boolean(type_), Scalar("boolean")),
+            (t.is_boolean(type_) or isinstance(type_, pa.Bool8Type), Scalar("boolean")),
             (t.is_uint64(type_), Scalar("decimal", 20, 0)),
             (t.is_int64(type_) or t.is_uint32(type_), Scalar("int64")),
             (t.is_integer(type_), Scalar("int32")),

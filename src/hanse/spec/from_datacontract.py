@@ -22,7 +22,8 @@ _TYPES: Mapping[str, tuple[str, str]] = {
     "float": ("number", "FLOAT"), "double": ("number", "DOUBLE"), "boolean": ("boolean", "BOOLEAN"),
     "timestamp": ("timestamp", "TIMESTAMPTZ"), "timestamp_tz": ("timestamp", "TIMESTAMPTZ"),
     "timestamp_ntz": ("timestamp", "TIMESTAMP"), "date": ("date", "DATE"), "time": ("time", "TIME"),
-    "bytes": ("string", "BLOB"), "json": ("string", "VARCHAR"), "variant": ("string", "VARCHAR"),
+    "bytes": ("string", "BLOB"), "uuid": ("string", "UUID"), "json": ("string", "VARCHAR"),
+    "variant": ("string", "VARCHAR"),
 }  # fmt: skip
 _OBJECTS = ("object", "record", "struct")
 # a field's word → where ODCS has it: a word of the property, or one of its logicalTypeOptions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 _ACCESS = """\
 // What stands here binds every domain: a forbid wins over every permit. Without a rule nobody may anything.
 
@@ -41,12 +40,10 @@ def first_files(domain: str, person: str, login: str, support: str = "") -> dict
 
 def domain_files(domain: str, person: str, support: str = "") -> dict[str, str]:
     """Path → text of a domain that `person` owns; `support` is where its readers get help, an address."""
-    said = _quoted(support) if support else "https://…"
-    return {
-        f"{domain}/domain.yaml": f"name: {domain}\nteam: {domain}\n"
-        f"{'' if support else '# '}support: {said}{'' if support else '  # where readers get help; a policy asks for it'}\n"
-        f"members:\n  {person}: [owner]\n"
-    }
+    said = (
+        f"support: {_quoted(support)}" if support else "# support: https://…  # where readers get help: a policy asks"
+    )
+    return {f"{domain}/domain.yaml": f"name: {domain}\nteam: {domain}\n{said}\nmembers:\n  {person}: [owner]\n"}
 
 
 def _title(name: str) -> str:

@@ -19,6 +19,7 @@ _NAMES: tuple[tuple[str, str], ...] = (
     (r"(first|last|middle|full|sur|family|given|maiden|nick|user|customer|person|contact|owner|holder)_?name|"
      r"vorname|nachname|customer|patient|employee|passenger|guest", "its name speaks of persons"),
     (r"birth|dob|geburt|gender|sex|age|religion|nationality|ethnic|marital", "its name speaks of what a person is"),
+    (r"ip_?(addr|address)?|mac_?address|device_?id|cookie|session_?id|user_?agent|imei", "its name speaks of a device"),
     (r"street|address|zip|postal|postcode|plz|house_?no|latitude|longitude|geo",
      "its name speaks of where somebody is"),
     (r"iban|bic|account_?(no|number)|credit|card|cvv|salary|wage|income|payroll",
@@ -26,8 +27,7 @@ _NAMES: tuple[tuple[str, str], ...] = (
     (r"ssn|social_?security|tax_?(id|no|number)|passport|licen[cs]e_?(no|number|plate)|national_?id|insurance",
      "its name speaks of an official number"),
     (r"password|passwd|secret|token|api_?key|private_?key|pin|otp", "its name speaks of a secret"),
-    (r"ip_?(addr|address)?|mac_?address|device_?id|cookie|session_?id|user_?agent|imei", "its name speaks of a device"),
-    (r"diagnos|disease|medic|health|blood|treatment|symptom", "its name speaks of health"),
+    (r"diagnos(is|es|e)|disease|medic(al|ation|ine)|health|blood|treatment|symptom", "its name speaks of health"),
 )  # fmt: skip
 
 
