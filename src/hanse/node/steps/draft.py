@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -157,6 +158,8 @@ class _Drafting:
         """The table that the rows of `written` make."""
         options = self._source(written)
         reading = {word: value for word, value in options.items() if word != "kind"}
+        if "kind" in options:  # a file: the product's folder, where its path will start, may not be there yet
+            reading["path"] = os.path.relpath(self.here / written, self.settings.project)
         found, pinned = self._profile(Source(table, str(options.get("kind", "")), reading, Place(written)))
         self.rows[table] = found.rows
         wrong = [column.name for column in found.columns if not is_column_name(column.name)]
@@ -199,15 +202,16 @@ class _Drafting:
                 guessed = profile(scan.scan)
             return guessed, {c.name: c.type.sql for c in guessed.columns if at_start.get(c.name) != c.type}
         except duckdb.Error as error:
-            told = str(error).splitlines()[0][:200]
+            line = re.search(r"(?:Line: |line )(\d+)", str(error))  # of its words no more: they may repeat a value
             raise SourceUnreadable(
-                f"{source.place.file} cannot be read: {told}", mend="mend the file, or remove what has another shape"
+                f"{source.place.file} cannot be read" + (f": line {line[1]} has another shape" if line else ""),
+                mend="mend the file, or name another",
             ) from None
 
     @contextmanager
     def _scan(self, source: Source) -> Iterator[Scan]:
         sources = Sources(self.settings)
-        resolved, given = sources.resolved(source, self.domain, self.settings.project / self.folder)
+        resolved, given = sources.resolved(source, self.domain, self.settings.project)
         with TemporaryDirectory() as landing, sources.scan(resolved, given, Wanted(), Path(landing)) as scan:
             yield scan
 
