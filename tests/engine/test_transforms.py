@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -176,3 +182,54 @@ def test_a_cancelled_build_ends_the_process_at_once() -> None:
     with pytest.raises(InterruptedError), run(transform, {}, TransformLimits(), cancelled=stop.is_set):
         pass
     assert time.monotonic() - start < 3
+
+
+def test_what_a_transform_of_a_trusted_domain_began_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transforms.runner, "landlock_version", lambda: 0)
+    body = "import os, time\nif os.fork() == 0:\n    time.sleep(60)\nreturn pa.table({'group': [os.getpgrp()]})"
+    group = made(body)["group"][0].as_py()
+    assert group not in groups()
+
+
+def groups() -> set[int]:
+    """The process groups that have a process which is not dead."""
+    found = set()
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, group = file.read_text().rpartition(")")[2].split()[:3]
+            if state != "Z":
+                found.add(int(group))
+    return found
+
+
+def test_a_transform_ends_when_its_node_is_gone() -> None:
+    code = (
+        "import sys, threading\n"
+        "from hanse.engine.transforms import PythonTransform, TransformLimits, run\n"
+        "c = 'def make():\\n    open(\"up\", \"w\").close()\\n    while True: pass\\n'\n"
+        "t = PythonTransform('a.b_v1.c', 'c.py', 'make', c, trusted=True)\n"
+        "with run(t, {}, TransformLimits(), scratch=sys.argv[1]): pass\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        node = subprocess.Popen([sys.executable, "-c", code, folder])
+        until(lambda: bool(list(Path(folder).glob("*/up"))))
+        assert running_in(folder)
+        node.kill()
+        node.wait()
+        until(lambda: not running_in(folder))
+
+
+def running_in(folder: str) -> list[str]:
+    """The processes whose working folder lies below `folder`."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(link))
+    return [place for place in found if place.startswith(folder)]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < ends, "it did not come"
+        time.sleep(0.02)

@@ -45,6 +45,11 @@ class Engine:
         self._started: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def zygote(self) -> Zygote:
+        """What a transform's process is forked of."""
+        return self._zygote
+
     async def start(self) -> None:
         """Start the zygote and the first worker; awaiting twice is harmless."""
         if self._started is None:

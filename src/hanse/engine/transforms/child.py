@@ -14,21 +14,29 @@ _MESSAGE = 500
 _LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/usr/share/zoneinfo")
 
 
-def main() -> None:
-    """Read the job from stdin, answer with one JSON object on the descriptor it names."""
-    job = json.load(sys.stdin)
-    report = os.fdopen(job["report"], "w")
+def main(job: dict[str, Any], report: int, parent: int) -> None:
+    """Run `job` as a child of `parent` that is only this; answer with one JSON object on the descriptor `report`."""
+    import pyarrow as pa
+
+    os.chdir(job["folder"])
     limit(
-        job["parent"],
-        address_space=job["address_space"],
+        parent,
+        address_space=job["address_space"] + _address_space(),
         cpu_seconds=job["cpu_seconds"],
         file_size=job["file_size"],
         files=job["files"],
     )
     if job["enclosed"]:
         enclose(job["folder"], readable())
-    json.dump(_run(job), report)
-    report.close()
+    pa.set_cpu_count(os.cpu_count() or 1)  # the zygote has one; threads begin after this, enclosed
+    with os.fdopen(report, "w") as answer:
+        json.dump(_run(job), answer)
+
+
+def _address_space() -> int:
+    """Bytes that what was imported before the fork takes of it."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def readable() -> list[str]:
@@ -89,7 +97,3 @@ def _told(error: BaseException, label: str) -> dict[str, Any]:
     except Exception:
         message = ""
     return {"error": "raised", "type": type(error).__name__, "message": message, "line": line}
-
-
-if __name__ == "__main__":
-    main()

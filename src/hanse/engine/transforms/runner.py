@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
-import subprocess
-import sys
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hanse.engine.transforms.sandbox import landlock_version
+from hanse.engine.worker.frames import Closed, Frame, message, receive
+from hanse.engine.worker.process import Zygote
 from hanse.errors import HanseError, Kind, code
 from hanse.names import nearest
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _GIB = 1 << 30
-_REPORT = 64 * 1024  # bytes of a child's answer that are read
+_LOOK = 0.05  # seconds between two looks at whether it is cancelled
+_END_SECONDS = 5.0
 
 
 class TransformFailed(HanseError):
@@ -88,10 +91,13 @@ def run(
     inputs: Mapping[str, Callable[[], pa.RecordBatchReader]],
     limits: TransformLimits,
     *,
+    zygote: Zygote | None = None,
     scratch: Path | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[pa.RecordBatchReader]:
     """Run `transform` over `inputs` and give what it made, to be read inside the `with`.
+
+    Its process is forked of `zygote`, or of one that is started for it.
 
     Raises `TransformFailed` (its fault, with file and line), `TransformLimit`, `PythonNotTrusted`, and
     InterruptedError when `cancelled` says so. Nothing of it outlives the `with`.
@@ -126,18 +132,30 @@ def run(
             "output": str(output),
             "folder": str(folder),
             "enclosed": enclosed,
-            "parent": os.getpid(),
             # inputs are mapped: they count as address space, not as memory
             "address_space": limits.memory_bytes + size + _GIB,
             "cpu_seconds": limits.cpu_seconds,
             "file_size": limits.output_bytes,
             "files": limits.files,
         }
-        _answer(transform, limits, _process(job, folder, limits, cancelled))
+        with _zygote(zygote) as parent:
+            _answer(transform, limits, _process(parent, job, limits.wall_seconds, cancelled))
         with pa.OSFile(str(output), "rb") as source, pa.ipc.open_stream(source) as made:
             yield pa.RecordBatchReader.from_batches(made.schema, _valid(made))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _zygote(given: Zygote | None) -> Iterator[Zygote]:
+    if given is not None:
+        yield given
+        return
+    own = Zygote()
+    try:
+        yield own
+    finally:
+        own.stop()
 
 
 def _valid(made: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -148,53 +166,30 @@ def _valid(made: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 
 
 def _process(
-    job: Mapping[str, Any], folder: Path, limits: TransformLimits, cancelled: Callable[[], bool]
+    zygote: Zygote, job: Mapping[str, Any], wall_seconds: float, cancelled: Callable[[], bool]
 ) -> tuple[int | None, str]:
-    """The child's exit code (None when its time was over) and what it answered."""
-    read_end, write_end = os.pipe()
+    """The transform's exit code (None when its time was over) and what it answered; it is gone afterwards."""
+    mine, theirs = socket.socketpair()
+    with theirs:
+        _, keeper = zygote.spawn("transform", {}, theirs)
     try:
-        child = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", "-m", "hanse.engine.transforms.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            # nothing of the node's environment goes in; these two keep Arrow's memory in bounds
-            env={"MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"},
-            pass_fds=(write_end,),
-            start_new_session=True,
-        )
-    except BaseException:
-        os.close(read_end)
-        raise
+        with mine:
+            mine.sendall(message(Frame.RUN, job))
+            ends = time.monotonic() + wall_seconds
+            while not select.select([mine], [], [], max(0.0, min(ends - time.monotonic(), _LOOK)))[0]:
+                if cancelled():
+                    raise InterruptedError
+                if time.monotonic() >= ends:
+                    return None, ""
+            said = json.loads(receive(mine)[1])
+            return said["status"], said["text"]
+    except (Closed, BrokenPipeError):
+        return -signal.SIGKILL, ""
     finally:
-        os.close(write_end)
-    try:
-        assert child.stdin is not None
-        with suppress(BrokenPipeError):
-            child.stdin.write(json.dumps({**job, "report": write_end}).encode())
-            child.stdin.close()
-        ends = time.monotonic() + limits.wall_seconds
-        while child.poll() is None:
-            if cancelled():
-                raise InterruptedError
-            left = ends - time.monotonic()
-            if left <= 0:
-                return None, ""
-            try:
-                child.wait(min(left, 0.05))
-            except subprocess.TimeoutExpired:
-                continue
-        os.set_blocking(read_end, False)
-        try:
-            return child.returncode, os.read(read_end, _REPORT).decode(errors="replace")
-        except BlockingIOError:
-            return child.returncode, ""
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        os.close(read_end)
+        # the keeper ends the transform when it sees that our end is closed
+        if not select.select([keeper], [], [], _END_SECONDS)[0]:
+            signal.pidfd_send_signal(keeper, signal.SIGKILL)
+        os.close(keeper)
 
 
 def _answer(transform: PythonTransform, limits: TransformLimits, ended: tuple[int | None, str]) -> None:

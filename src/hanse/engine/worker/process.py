@@ -80,7 +80,12 @@ class Zygote:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-m", "hanse.engine.worker.zygote", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
-                env={"MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system", "LC_ALL": "C.UTF-8"},
+                env={
+                    "MALLOC_ARENA_MAX": "2",
+                    "ARROW_DEFAULT_MEMORY_POOL": "system",
+                    "LC_ALL": "C.UTF-8",
+                    "OPENBLAS_NUM_THREADS": "1",
+                },
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -97,7 +102,7 @@ class Zygote:
         loop = asyncio.get_running_loop()
         mine, theirs = socket.socketpair()
         mine.setblocking(False)
-        forking = asyncio.ensure_future(asyncio.to_thread(self._fork, kind, limits, theirs))
+        forking = asyncio.ensure_future(asyncio.to_thread(self.spawn, kind, limits, theirs))
         forking.add_done_callback(lambda _: theirs.close())
         try:
             pid, pidfd = await asyncio.shield(forking)
@@ -117,7 +122,8 @@ class Zygote:
             raise
         return process
 
-    def _fork(self, kind: str, limits: dict[str, Any], theirs: socket.socket) -> tuple[int, int]:
+    def spawn(self, kind: str, limits: dict[str, Any], theirs: socket.socket) -> tuple[int, int]:
+        """Process id and pidfd of a new child of `kind` that has `theirs`; blocking. Raises `Closed`."""
         request = json.dumps({"kind": kind, "limits": limits}).encode()
         with self._lock:
             for _ in range(2):

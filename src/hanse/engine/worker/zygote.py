@@ -21,11 +21,15 @@ def main(descriptor: int) -> None:
     """Answer each request `{"kind", …}` + one socket by forking a child on it; reply with the child's pidfd."""
     import duckdb  # noqa: F401
     import pyarrow as pa
+    import pyarrow.acero
+    import pyarrow.compute
+    import pyarrow.dataset
     import pyarrow.ipc
 
     from hanse.engine import gate, parameters  # noqa: F401
     from hanse.engine.relations import reader
     from hanse.engine.sources import apart
+    from hanse.engine.transforms import keeper
     from hanse.engine.worker import child
 
     pa.set_cpu_count(1)
@@ -33,7 +37,13 @@ def main(descriptor: int) -> None:
     control = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps; the node watches pidfds
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl C is the node's to handle
-    kinds = {"query": child.query, "gate": child.gate, "read": reader.serve, "source": apart.serve}
+    kinds = {
+        "query": child.query,
+        "gate": child.gate,
+        "read": reader.serve,
+        "source": apart.serve,
+        "transform": keeper.serve,
+    }
     gc.collect()
     gc.freeze()
     control.send(b"ready")

@@ -168,7 +168,9 @@ class Builder:
         try:
             with (
                 recorded(self.node, task.table, used) as outcome,
-                transforms.run(run, readers, bounds, cancelled=self.cancelled.is_set) as made,
+                transforms.run(
+                    run, readers, bounds, zygote=self.node.engine.zygote, cancelled=self.cancelled.is_set
+                ) as made,
             ):
                 snapshot = self._stage(task, made, branch, mode, since)
                 outcome.rows = snapshot.rows
