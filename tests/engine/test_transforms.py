@@ -206,7 +206,7 @@ def test_a_transform_ends_when_its_node_is_gone() -> None:
     code = (
         "import sys, threading\n"
         "from hanse.engine.transforms import PythonTransform, TransformLimits, run\n"
-        "c = 'def make():\\n    open(\"up\", \"w\").close()\\n    while True: pass\\n'\n"
+        'c = \'def make():\\n    open("up", "w").close()\\n    while True: pass\\n\'\n'
         "t = PythonTransform('a.b_v1.c', 'c.py', 'make', c, trusted=True)\n"
         "with run(t, {}, TransformLimits(), scratch=sys.argv[1]): pass\n"
     )

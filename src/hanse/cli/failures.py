@@ -104,7 +104,7 @@ def _usage(error: click.ClickException, words: Sequence[str], flags: State) -> i
     if mend is None and isinstance(error, click.NoSuchOption) and context is not None:
         own = [parameter for parameter in context.command.params if not getattr(parameter, "hidden", False)]
         near = nearest(error.option_name, [flag for parameter in own for flag in parameter.opts], 1)
-        error.possibilities = near
+        error = click.NoSuchOption(error.option_name, possibilities=near, ctx=context)
         mend = f"{context.command_path} {near[0]}" if near else None
     if mend is None:
         mend = f"{context.command_path} --help" if context is not None else f"{_verb(words)} --help"
