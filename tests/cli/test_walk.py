@@ -96,6 +96,7 @@ def _again(hanse: Run, project: Path) -> None:
     (project / "data/orders.csv").write_text(CSV)
     hanse("publish", "--only", "sales/orders", "--yes")
     assert hanse("publish", "0123456789ab", status=2)
+    assert "hanse publish --only sales/orders" in hanse("publish", "sales/orders", status=2).stderr
     assert "nobody has granted" not in hanse("status").stdout
 
 
@@ -117,6 +118,9 @@ def _ask(hanse: Run, project: Path) -> None:
     assert done.stdout.splitlines() == ["customer  total", "────────  ─────", "ada       11.75", "bob        7.00"]
     assert done.stderr.strip().startswith("2 rows, ")
     assert hanse("query", "select nope from sales.orders", status=2).stderr.startswith("query.unknown-column")
+    told = hanse("query", "select id, null as gone, '' as empty from sales.orders where id = $id", "-p", "id=2")
+    assert told.stdout.splitlines()[2].split() == ["2", "NULL"]
+    assert "is not NAME=VALUE" in hanse("query", "select $id", "-p", "2", status=2).stderr
     assert hanse("query", "drop table sales.orders", status=3).stderr.startswith("query.")
     assert hanse("query", status=2)
     refused = hanse("as", "stranger", "--", "query", "select email from sales.orders")
@@ -160,6 +164,7 @@ def _audit(hanse: Run, project: Path) -> None:
     assert all("ada@x.org" not in json.dumps(entry) for entry in entries)
     assert "person:owner_sales" in hanse("audit", "--person", "owner_sales").stdout
     assert "ok    sales" in hanse("audit", "verify").stdout
+    assert "ok    audit of sales" in hanse("doctor").stdout
     own = json.loads(hanse("as", "stranger", "--", "audit", "--json").stdout)["entries"]
     assert {entry["principal"] for entry in own} == {"person:stranger"}
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from hanse.engine.engine import Engine, Input
-from hanse.engine.errors import DataDamaged, MemoryLimit, PolicyFailed, UnknownColumn
+from hanse.engine.errors import DataDamaged, MemoryLimit, NoRoom, PolicyFailed, UnknownColumn
 from hanse.engine.gate import check
 from hanse.engine.relations.choose import needed
 from hanse.engine.relations.masks import masked
@@ -308,6 +308,17 @@ def test_copies_stay_within_their_budget_least_used_first(tmp_path: Path) -> Non
         assert sum(path.stat().st_size for path in left) <= 4500
 
     asked(test, replace(SETTINGS, copy_bytes=4500))
+
+
+def test_a_copy_that_finds_no_room_is_no_damage_of_the_data(tmp_path: Path) -> None:
+    inner = under(tmp_path, {("pay",): Hidden("r")})
+
+    async def test(engine: Engine) -> None:
+        with pytest.raises(NoRoom):
+            await rows(engine, "SELECT count(*) AS n FROM hr.people", inner)
+        assert not [path for path in (tmp_path / "copies").rglob("*") if path.is_file()]
+
+    asked(test, replace(SETTINGS, copy_bytes=64))
 
 
 def test_copies_of_an_earlier_process_are_found_and_unfinished_ones_removed(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from hanse.node.home import Home
 from hanse.node.home.audit_writer import AuditDown
 from hanse.node.home.database import StoreDown
+from hanse.node.ledger import chains
 from hanse.node.steps.audit import faults_of
 
 
@@ -98,4 +99,47 @@ def test_a_store_on_a_full_disk_says_so(tmp_path: Path) -> None:
     database._engine.dispose()
     assert home.audit.open_sync({"act": "query", "filler": "x" * 1_000_000})
     assert faults_of(home) == []
+    home.close()
+
+
+def test_whether_entries_are_taken_is_known_again_when_the_disk_is_mended(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> Any:
+        raise sa.exc.OperationalError("INSERT", None, Exception("database or disk is full"))
+
+    assert home.audit.takes()
+    monkeypatch.setattr(home.audit._database, "write", full)
+    with pytest.raises(AuditDown):
+        home.audit.open_sync({"act": "query"})
+    assert not home.audit.takes()
+    monkeypatch.undo()
+    assert home.audit.takes()
+
+
+def test_a_chain_holds_to_the_one_before_it_also_when_the_clock_went_back(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    for at in (now, now - timedelta(days=3), now + timedelta(days=1)):
+        home = Home.create(tmp_path / "sales", "sales", lambda at=at: at)  # type: ignore[misc]
+        home.audit.open_sync({"act": "query"})
+        last, begun = home.audit.chain, {chain: kept[0].entry for chain, kept, _ in chains(home)}
+        assert faults_of(home) == []
+        home.close()
+    after = {chain: (entry.get("after") or {}).get("chain") for chain, entry in begun.items()}
+    assert sorted(str(one) for one in after.values()) == sorted(["None", *(chain for chain in after if chain != last)])
+
+
+def test_a_chain_that_vanished_whole_is_missed_by_the_next(tmp_path: Path) -> None:
+    def opened() -> Home:
+        return Home.create(tmp_path / "sales", "sales", lambda: datetime.now(UTC))
+
+    home = opened()
+    home.audit.open_sync({"act": "query"})
+    home.close()
+    home = opened()
+    with home.store.database.write() as connection:
+        connection.execute(sa.text("DELETE FROM audit_entry"))
+        connection.execute(sa.text("DELETE FROM audit_head"))
+    home.audit.open_sync({"act": "query"})
+    assert any("was removed" in fault for fault in faults_of(home))
     home.close()

@@ -189,6 +189,13 @@ def test_a_value_that_does_not_fit_names_table_column_row_and_count(world: World
     assert not list((world.root / ".hanse").rglob("*.parquet"))
 
 
+def test_what_fails_in_a_statement_is_placed_in_its_file(world: World) -> None:
+    world.write("sales/orders/orders.sql", "-- orders\nSELECT id, custmer FROM raw\n")
+    finding = build(world, "sales/orders").tables[0].finding
+    assert (finding.code, finding.file) == ("query.unknown-column", "sales/orders/orders.sql")
+    assert (finding.line, finding.column) == (2, 12)
+
+
 def test_a_build_that_stops_before_it_read_leaves_no_worker_waiting(world: World) -> None:
     many = (
         "SELECT {} AS id, 'c' AS customer, 'e' AS email, CAST(1 AS DECIMAL(10,2)) AS amount\n"

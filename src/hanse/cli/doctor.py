@@ -34,7 +34,7 @@ class Sign:
 def command(ctx: click.Context) -> int:
     """Look at this machine, the project and its homes, and say what is wrong and how to mend it."""
     flags = state(ctx)
-    signs = list(_signs(flags))
+    signs = [*_signs(flags), *_audits(ctx)]
     if flags.json:
         render.document({"schema": "hanse.doctor/1", "signs": [asdict(sign) for sign in signs]})
     else:
@@ -78,6 +78,27 @@ def _homes(root: Path) -> Iterator[Sign]:
             yield Sign("fail", f"the key of home {home.name} may be read by others", f"chmod 600 {key}")
         else:
             yield Sign("ok", f"home {home.name}")
+
+
+def _audits(ctx: click.Context) -> Iterator[Sign]:
+    """The audit of each home that the caller may read, checked; nothing where they may read none."""
+    from hanse.cli.transport import connect
+    from hanse.client import HanseError as Told
+    from hanse.errors import HanseError
+
+    root = state(ctx).find_root()
+    if root is None or not any((root / ".hanse" / "homes").glob("*/key")):
+        return
+    try:
+        told = connect(ctx).get("/audit/verify")
+    except (Told, HanseError) as error:
+        yield Sign("warn", f"the audits were not checked: {error.message}", error.mend or "hanse audit verify")
+        return
+    for home in told["homes"]:
+        if home["ok"]:
+            yield Sign("ok", f"audit of {home['domain']}: {render.amount(home['entries'])} entries")
+        for fault in home["faults"]:
+            yield Sign("fail", f"audit of {home['domain']}: {fault}", "hanse audit verify; compare with a backup")
 
 
 def _addresses(root: Path) -> Iterator[Sign]:

@@ -6,7 +6,7 @@ import hashlib
 import platform
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +102,11 @@ def _usage(error: click.ClickException, words: Sequence[str], flags: State) -> i
     context = getattr(error, "ctx", None)
     mend = getattr(error, "mend", None)
     if mend is None and isinstance(error, click.NoSuchOption) and context is not None:
-        own = [parameter for parameter in context.command.params if not getattr(parameter, "hidden", False)]
-        near = nearest(error.option_name, [flag for parameter in own for flag in parameter.opts], 1)
+        known = context.command.params
+        own = [
+            parameter for parameter in known if not getattr(parameter, "hidden", False)
+        ]  # before those of every verb
+        near = _flags_near(error.option_name, own) or _flags_near(error.option_name, known)
         error = click.NoSuchOption(error.option_name, possibilities=near, ctx=context)
         mend = f"{context.command_path} {near[0]}" if near else None
     if mend is None:
@@ -112,6 +115,10 @@ def _usage(error: click.ClickException, words: Sequence[str], flags: State) -> i
         _document({"kind": "invalid", "code": USAGE_CODE, "detail": error.format_message(), "mend": mend})
     click.echo(f"{error.format_message().rstrip('.')}\n\nmend: {mend}", err=True)
     return USAGE
+
+
+def _flags_near(name: str, parameters: Iterable[click.Parameter]) -> list[str]:
+    return nearest(name, [flag for parameter in parameters for flag in parameter.opts], 1)
 
 
 def _verb(words: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ _MEDIA = {
 }
 _BY_SUFFIX = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".arrows": "arrow"}
 _ON_SCREEN = 1000
+_FACTS = ("policies", "deprecations")  # what a reply of another format says in its headers
 
 
 @click.command("query")
@@ -39,6 +40,9 @@ _ON_SCREEN = 1000
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the answer to this file.")
 @click.option("--limit", type=click.IntRange(1), help="Stop after so many rows.")
 @click.option("--purpose", help="Why: an id of the mesh's purposes; default: your grant's, if it has one.")
+@click.option(
+    "-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="Value for $NAME of the statement, a text."
+)
 @click.option("--explain", is_flag=True, help="Show what would be read and what policies do, without reading.")
 @click.option("--staged", is_flag=True, help="Read what your domain built and has not published yet.")
 @click.pass_context
@@ -50,6 +54,7 @@ def command(
     out: Path | None,
     limit: int | None,
     purpose: str | None,
+    params: tuple[str, ...],
     explain: bool,
     staged: bool,
 ) -> int:
@@ -59,6 +64,7 @@ def command(
     hanse query "select carrier, count(*) from operations.flights group by 1"
     hanse query -f report.sql --out report.parquet
     hanse query "select * from operations.flights at (version => 1) limit 5"
+    hanse query "select * from operations.flights where carrier = $c limit 5" -p c=AA
     """
     from hanse.cli.transport import connect
 
@@ -72,6 +78,8 @@ def command(
     if out is not None:
         must_take(out)
     body: dict[str, Any] = {"sql": statement, "purpose": purpose, "limit": limit, "explain": explain, "staged": staged}
+    if params:
+        body["parameters"] = _values(params)
     client = connect(ctx)
     since = time.perf_counter()
     if kind == "table":
@@ -87,9 +95,10 @@ def command(
         size = _write(reply, out)
         if kind == "json" and out is None:
             click.echo("")
-        policies = json.loads(reply.headers.get("hanse-policies", "{}"))
+        policies, deprecated = (json.loads(reply.headers.get(f"hanse-{fact}", "{}")) for fact in _FACTS)
     where = f" to {out}" if out else ""
     _talk(f"{_size(size)}{where}, {_took(time.perf_counter() - since)}{_shaped(policies)}")
+    _warned(deprecated)
     return 0
 
 
@@ -102,6 +111,15 @@ def _statement(sql: str | None, file: Path | None) -> str:
         return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise click.UsageError(f"{file} is not UTF-8 text") from None
+
+
+def _values(params: Sequence[str]) -> dict[str, str]:
+    """`c=AA` as a name and its value."""
+    pairs = [one.partition("=") for one in params]
+    for given, (name, sign, _) in zip(params, pairs, strict=True):
+        if not sign or not name.isidentifier():
+            raise click.UsageError(f"--param {given[:80]!r} is not NAME=VALUE; for $c of the statement: --param c=AA")
+    return {name: value for name, _, value in pairs}
 
 
 def _kind_of(out: Path) -> str:
@@ -161,6 +179,7 @@ def show(answer: dict[str, Any], seconds: float, *, cut: bool = False) -> None:
         rows[:_ON_SCREEN] if more else rows,
         masked=answer.get("masked", ()),
         width=render.columns_of_terminal(),
+        null="NULL",
         fit=False,  # a value cut short could be taken for the whole
     )
     click.echo("\n".join(lines))
@@ -168,8 +187,14 @@ def show(answer: dict[str, Any], seconds: float, *, cut: bool = False) -> None:
     _talk(f"\n{told}, {_took(seconds)}{_shaped(answer.get('policies', {}))}")
     if more:
         _talk("more: --limit N, or --as csv for all of them")
-    for table, said in answer.get("deprecations", {}).items():
-        _talk(f"warn  {table} is deprecated{render.until(said)}")
+    _warned(answer.get("deprecations", {}))
+
+
+def _warned(deprecations: Mapping[str, Any]) -> None:
+    from hanse.cli.render import until
+
+    for table, said in deprecations.items():
+        _talk(f"warn  {printable(table)} is deprecated{until(said)}")
 
 
 def _shaped(policies: Mapping[str, Sequence[str]]) -> str:

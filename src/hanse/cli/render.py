@@ -41,16 +41,21 @@ def table(
     width: int | None = None,
     colour: bool = True,
     fit: bool = True,
+    null: str = "",
 ) -> list[str]:
     """The lines of a table, at most `width` cells wide; masked columns carry `~` after their name, amber on a terminal.
 
     Where it is too wide, `fit` narrows columns of words but the first; then the last columns are only named below.
+    `null` stands for a value that is not there.
     """
     from rich.cells import cell_len, set_cell_size
 
     heads = [f"{printable(name)} ~" if name in masked else printable(name) for name in names]
-    cells = [[_cell(value) for value in row] for row in rows]
-    right = [bool(cells) and all(_NUMBER.fullmatch(row[i]) or row[i] == "" for row in cells) for i in range(len(heads))]
+    cells = [[null if value is None else _cell(value) for value in row] for row in rows]
+    right = [
+        bool(cells) and all(_NUMBER.fullmatch(row[i]) or row[i] in ("", null) for row in cells)
+        for i in range(len(heads))
+    ]
     wide = [
         min(_WIDEST, max(cell_len(text) for text in (head, *(row[i] for row in cells)))) for i, head in enumerate(heads)
     ]

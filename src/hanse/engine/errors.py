@@ -230,6 +230,20 @@ class DataDamaged(HanseError):
         )
 
 
+class NoRoom(HanseError):
+    kind = Kind.UNAVAILABLE
+    code = code(
+        "node.no-room",
+        Kind.UNAVAILABLE,
+        "The node has no room for what it must write",
+        "The disk is full, a quota is reached, or the copy is larger than copies may be; what was published is whole.",
+        "The operator frees the disk or raises limits: copies_mib in node.yaml; then ask again.",
+    )
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: the node has no room for it", mend="tell the operator of the node: hanse doctor")
+
+
 class PolicyFailed(HanseError):
     kind = Kind.FAILED
     code = code(

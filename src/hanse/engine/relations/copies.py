@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hanse.engine.errors import DataDamaged, MemoryLimit, PolicyFailed, TimeLimit, TooLarge
+from hanse.engine.errors import DataDamaged, MemoryLimit, NoRoom, PolicyFailed, TimeLimit, TooLarge
 from hanse.engine.relations.inputs import Input
 from hanse.engine.relations.masks import pads
 from hanse.engine.relations.policy import PolicySelect, fingerprint, policy_select
@@ -140,6 +140,8 @@ class Copies:
                 if form == "arrow":
                     raise TooLarge(HANDED, "what the trusted reader hands over")
                 raise MemoryLimit(settings.reader_memory_bytes)
+            case "IOException" | "OSError" if said.get("no_room"):
+                raise NoRoom(f"a governed copy of {given.facts.id} could not be kept")
             case "IOException" | "InvalidInputException" | "OSError" | "FileNotFoundError":
                 raise DataDamaged([str(given.facts.id)])
         raise PolicyFailed(str(given.facts.id))

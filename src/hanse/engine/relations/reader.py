@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -25,7 +26,7 @@ def serve(sock: socket.socket, request: dict[str, Any], parent: int) -> None:
         sock.sendall(message(Frame.END, {"rows": rows, "bytes": size}))
     except BaseException as error:
         # the class only: its text may hold raw values
-        sock.sendall(message(Frame.ERROR, {"class": type(error).__name__, "text": ""}))
+        sock.sendall(message(Frame.ERROR, {"class": type(error).__name__, "no_room": _no_room(error)}))
 
 
 def _read(asked: dict[str, Any], limits: dict[str, Any]) -> tuple[int, int]:
@@ -89,3 +90,9 @@ def _stream(connection: Any, sql: str, out: str, most: int) -> tuple[int, int]:
             if sink.tell() > most:
                 raise MemoryError
     return rows, os.stat(out).st_size
+
+
+def _no_room(error: BaseException) -> bool:
+    """Whether the disk, a quota or the largest size of a file kept it from writing; engines say so in words only."""
+    told = [os.strerror(one) for one in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
+    return any(words in str(error) for words in ("Could not write file", *told))

@@ -22,9 +22,11 @@ from hanse.governance.chain import GENESIS, canonical, link, sign_head
 from hanse.node.home import tables
 from hanse.node.home.codec import instant
 from hanse.node.home.database import Database, StoreDown
+from hanse.node.home.rows import put
 
 HEAD_SECONDS = 10.0
 CHAIN_BEGUN = "chain-begun"
+_LAST_CHAIN, _PROBE = "audit-chain", "audit-probe"  # keys of the table meta
 _MOST_AT_ONCE = 256
 _MOST_WAITING = 10_000
 
@@ -63,6 +65,7 @@ class AuditWriter:
         self._count, self._last, self._sworn = 0, GENESIS, 0
         self._lock = threading.Lock()
         self._unsure = False  # whether the last transaction came through, where its commit failed
+        self._down = False  # whether the last entries could not be written
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._closing = False
         self._thread = threading.Thread(target=self._write, name="audit", daemon=True)
@@ -124,6 +127,14 @@ class AuditWriter:
                 )
             self._sworn = self._count
 
+    def takes(self) -> bool:
+        """Whether entries can be written: after a failure it is tried on the disk, so that it is known to be mended."""
+        if self._down:
+            with contextlib.suppress(StoreDown, sa.exc.SQLAlchemyError), self._database.write() as connection:
+                put(connection, tables.META, {"key": _PROBE}, {"value": instant(self._clock())})
+                self._down = False
+        return not self._down
+
     def close(self) -> None:
         """Write what waits, sign the head, end the thread."""
         self._closing = True
@@ -164,10 +175,17 @@ class AuditWriter:
         if self._count:
             return self._count, self._last
         newest = sa.select(entry.chain, entry.number, entry.link).order_by(entry.at.desc(), entry.number.desc())
+        # which chain was the last is written down: clocks may go back
+        last_chain = connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == _LAST_CHAIN))
+        if last_chain is not None:
+            newest = newest.where(entry.chain == last_chain).order_by(None).order_by(entry.number.desc())
         before = connection.execute(newest.limit(1)).one_or_none()
-        after = None if before is None else {"chain": before.chain, "number": before.number, "link": before.link}
+        after = None if last_chain is None else {"chain": last_chain, "number": 0, "link": ""}  # were it removed whole
+        if before is not None:
+            after = {"chain": before.chain, "number": before.number, "link": before.link}
         _, row, last = self._row({"act": CHAIN_BEGUN, "after": after}, 1, GENESIS)
         connection.execute(sa.insert(tables.AUDIT_ENTRY), [row])
+        put(connection, tables.META, {"key": _LAST_CHAIN}, {"value": self.chain})
         return 1, last
 
     def _row(self, entry: dict[str, Any], number: int, last: str) -> tuple[str, dict[str, Any], str]:
@@ -231,7 +249,9 @@ class AuditWriter:
                         connection.execute(sa.insert(tables.AUDIT_ENTRY), rows)
                 else:
                     ids = [""] * len(batch)
+                self._down = False
             except Exception as error:  # whatever keeps entries from the disk stops the answers that wait for them
+                self._down = True
                 for waiting in batch:
                     down = AuditDown("the audit cannot be written", mend="look at the home's disk")
                     down.__cause__ = error

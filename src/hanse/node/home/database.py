@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -164,6 +165,12 @@ def _copy(file: Path, revision: str) -> None:
         source.close()
         target.close()
     shutil.copymode(file, kept)
+    for path in (kept, kept.parent):  # durable before the migration changes the store itself
+        opened = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _prepare(connection: sqlite3.Connection, _: object) -> None:

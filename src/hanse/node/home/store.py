@@ -15,6 +15,7 @@ from hanse.names import PortLine, ProductId
 from hanse.node.home import codec, tables
 from hanse.node.home.codec import instant, moment, text
 from hanse.node.home.database import Database
+from hanse.node.home.rows import once, put
 from hanse.node.home.values import HomeEvent, KnownProduct, Publication, Stage
 
 Clock = Callable[[], datetime]
@@ -36,7 +37,7 @@ class Store:
             return connection.scalar(sa.select(tables.META.c.value).where(tables.META.c.key == key))
 
     def put_meta(self, connection: Connection, key: str, value: str) -> None:
-        _put(connection, tables.META, {"key": key}, {"value": value})
+        put(connection, tables.META, {"key": key}, {"value": value})
 
     def next_number(self, connection: Connection, counter: str) -> int:
         """The next number of `counter`, from 1; it is used up only if the transaction is."""
@@ -51,10 +52,10 @@ class Store:
         """Keep `body` under its SHA-256, once; return that."""
         digest = hashlib.sha256(body).hexdigest()
         if connection is not None:
-            _once(connection, tables.BLOB, {"sha256": digest}, {"body": body})
+            once(connection, tables.BLOB, {"sha256": digest}, {"body": body})
         else:
             with self.database.write() as own:
-                _once(own, tables.BLOB, {"sha256": digest}, {"body": body})
+                once(own, tables.BLOB, {"sha256": digest}, {"body": body})
         return digest
 
     def blob(self, digest: str) -> bytes | None:
@@ -77,7 +78,7 @@ class Store:
             sa.select(tables.PRODUCT.c.current_publication).where(tables.PRODUCT.c.name == product.name)
         )
         values = {"document_id": document_id} if found is not None else {"document_id": document_id, "status": status}
-        _put(connection, tables.PRODUCT, {"name": product.name}, values, {"known_since": instant(self.clock())})
+        put(connection, tables.PRODUCT, {"name": product.name}, values, {"known_since": instant(self.clock())})
 
     def products(self) -> dict[ProductId, KnownProduct]:
         with self.database.read() as connection:
@@ -260,7 +261,7 @@ class Store:
             "at": instant(self.clock()),
         }
         with self.database.write() as connection:
-            _put(connection, tables.STAGE, key, values)
+            put(connection, tables.STAGE, key, values)
 
     def stage(self, product: ProductId, line: PortLine) -> Stage | None:
         return self.stages(product).get(line)
@@ -294,7 +295,7 @@ class Store:
         said = text(dict(body))
         id = hashlib.sha256(f"{product}\n{instant(self.clock())}\n{said}".encode()).hexdigest()
         with self.database.write() as connection:
-            _once(
+            once(
                 connection,
                 tables.REPORT,
                 {"id": id},
@@ -328,7 +329,7 @@ class Store:
 
     def put_plan(self, id: str, bundle: str, body: Mapping[str, Any], by: str, connection: Connection) -> None:
         values = {"bundle": bundle, "body": text(dict(body)), "by": by, "at": instant(self.clock())}
-        _once(connection, tables.PLAN, {"id": id}, values)
+        once(connection, tables.PLAN, {"id": id}, values)
 
     def plan(self, id: str) -> tuple[str, dict[str, Any]] | None:
         """The bundle's digest and the body of the plan with this id or, if it is the only one, this beginning."""
@@ -341,7 +342,7 @@ class Store:
         """Keep the texts of governance under their hash and make them the effective ones."""
         said = text(dict(files))
         digest = hashlib.sha256(said.encode()).hexdigest()
-        _once(connection, tables.POLICY_SET, {"hash": digest}, {"files": said, "at": instant(self.clock())})
+        once(connection, tables.POLICY_SET, {"hash": digest}, {"files": said, "at": instant(self.clock())})
         self.put_meta(connection, "policies", digest)
         return digest
 
@@ -374,23 +375,3 @@ class Store:
                 .where(tables.EVENT.c.number <= up_to, tables.EVENT.c.delivered.is_(False))
                 .values(delivered=True)
             )
-
-
-def _put(
-    connection: Connection,
-    table: sa.Table,
-    key: Mapping[str, Any],
-    values: Mapping[str, Any],
-    at_first: Mapping[str, Any] | None = None,
-) -> None:
-    """Update the row with `key`, or insert it (with `at_first` too)."""
-    condition = sa.and_(*(table.c[name] == value for name, value in key.items()))
-    if connection.execute(sa.update(table).where(condition).values(**values)).rowcount == 0:
-        connection.execute(sa.insert(table).values(**key, **values, **(at_first or {})))
-
-
-def _once(connection: Connection, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Insert the row unless one with `key` is there."""
-    condition = sa.and_(*(table.c[name] == value for name, value in key.items()))
-    if connection.execute(sa.select(sa.literal(1)).select_from(table).where(condition)).first() is None:
-        connection.execute(sa.insert(table).values(**key, **values))

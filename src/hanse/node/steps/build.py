@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -44,6 +45,7 @@ INPUT_FAILED = code(
     "Mend the input that failed, it is named in the same report.",
 )
 _BRANCH = "stage"
+_IN_STATEMENT = re.compile(r"(\d+):(\d+)")
 
 
 class NothingToBuild(HanseError):
@@ -304,15 +306,17 @@ def _lowered(project: Project, tasks: Mapping[TableId, Task], lineages: Mapping[
 
 
 def _failed(task: Task, error: HanseError, seconds: float) -> BuiltTable:
-    place = task.transform.place
-    finding = Finding.at(
-        Place(place.file, place.line, place.column, place.pointer),
-        error.code,
-        error.message,
-        why=error.why,
-        mend=error.mend,
-    )
+    finding = Finding.at(_place(task, error), error.code, error.message, why=error.why, mend=error.mend)
     return BuiltTable(task.table, 0, seconds, FAILED, finding)
+
+
+def _place(task: Task, error: HanseError) -> Place:
+    """Where to mend: in the transform's own statement, where the error knows it; else where build.yaml names it."""
+    inside = _IN_STATEMENT.fullmatch(error.where or "")
+    if inside is None or task.transform.language != "sql":
+        return task.transform.place
+    folder = Path(task.files.product.place.file).parent
+    return Place((folder / task.transform.file).as_posix(), int(inside[1]), int(inside[2]))
 
 
 def _input_failed(task: Task, failed: list[str]) -> BuiltTable:

@@ -158,7 +158,10 @@ def _kept(node: Node, plan_id: str, principal: Principal) -> tuple[str, Mapping[
             found[held[1]["hash"]] = (held[1], home, held[0])
     if len(found) != 1:
         told = "no plan" if not found else "more than one plan"
-        raise UnknownPlan(f"{told} is called {plan_id[:64]!r}", mend="hanse plan prints the id; give more of it")
+        mend = "hanse plan prints the id; give more of it"
+        if not found and "/" in plan_id:
+            mend = f"hanse publish --only {plan_id[:127]} plans and publishes that product"
+        raise UnknownPlan(f"{told} is called {plan_id[:64]!r}", mend=mend)
     ((id, (body, home, bundle)),) = found.items()
     files = home.store.texts(bundle)
     assert files is not None, "a plan is kept together with its files"

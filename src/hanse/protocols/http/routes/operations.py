@@ -12,6 +12,7 @@ from hanse.governance.decision import Action, Request, TableFacts
 from hanse.governance.identity import public_jwk
 from hanse.names import PortLine
 from hanse.node.freshness import of_report, shown
+from hanse.node.home.audit_writer import AuditDown
 from hanse.node.names import address_of
 from hanse.node.permission import allowed
 from hanse.node.steps import access
@@ -27,10 +28,13 @@ async def health(_: Call) -> Response:
     return Response("ok\n", 200, {"cache-control": "no-store"}, "text/plain")
 
 
-@route("GET", "/ready", PUBLIC, "Whether the node takes calls.")
+@route("GET", "/ready", PUBLIC, "Whether the node takes calls and can write its audits.")
 async def ready(call: Call) -> Response:
     if call.api.stopping:
         raise StoppingError("the node is stopping")
+    homes = list(call.node.homes.values())
+    if not all([await call.work(home.audit.takes) for home in homes]):
+        raise AuditDown("the audit of a home cannot be written", mend="look at the disk of the node: hanse doctor")
     return document({"ready": True})
 
 
