@@ -62,6 +62,8 @@ class Running:
         settings = load(root, os.environ)
         (root / ".hanse").mkdir(exist_ok=True)
         node = await asyncio.to_thread(Node.open, settings, clock, homes=homes, address=address)
+        if address is not None:
+            node.scheduler.start(asyncio.get_running_loop())
         api = Api(
             node=node,
             identities=Identities(node, clock),

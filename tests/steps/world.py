@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,13 +61,19 @@ class World:
 
 
 @contextmanager
-def opened(root: Path, files: Mapping[str, str], data: Mapping[str, str], **more: Any) -> Iterator[World]:
+def opened(
+    root: Path,
+    files: Mapping[str, str],
+    data: Mapping[str, str],
+    clock: Callable[[], datetime] = lambda: NOON,
+    **more: Any,
+) -> Iterator[World]:
     """The node of a project of `files` in `root`; `data` lies under data/, `more` goes into its settings."""
     for path, text in {**files, **{f"data/{name}": body for name, body in data.items()}}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     settings = Settings(root, **{"roots": (root,), "engine": EngineSettings(workers=2, threads=1), **more})
-    node = Node.open(settings, lambda: NOON)
+    node = Node.open(settings, clock)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

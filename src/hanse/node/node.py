@@ -26,6 +26,7 @@ from hanse.node.names import Names
 from hanse.node.outbox import deliver
 from hanse.node.people import ISSUER, People, audience, issuer_key
 from hanse.node.runs import Runs
+from hanse.node.scheduling.scheduler import Scheduler
 from hanse.node.sign_ins import Issue, SignIns
 from hanse.node.sources import FOLDER, Sources
 from hanse.node.upkeep import Upkeep
@@ -73,6 +74,7 @@ class Node:
         whom = settings.audience or audience(mesh)
         self.verifier = Verifier({ISSUER: [public_jwk(key)]}, whom)
         self.sign_ins = SignIns(clock, _issuing(key, whom, clock))
+        self.scheduler = Scheduler(self)
         self._domains: dict[str, tuple[int, Domain | None]] = {}
 
     @classmethod
@@ -151,6 +153,7 @@ class Node:
 
     async def close(self) -> None:
         """Let runs and answers end, stop the engine, write the audits to their ends and give the locks back."""
+        await asyncio.to_thread(self.scheduler.close, self.settings.drain_seconds)
         await asyncio.to_thread(self.runs.close, self.settings.drain_seconds)
         await asyncio.to_thread(self.upkeep.close)
         await asyncio.to_thread(self.watch.close)

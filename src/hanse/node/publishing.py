@@ -12,6 +12,7 @@ from hanse.engine.rules import wire
 from hanse.errors import Finding, HanseError, Kind, Place, Severity, code
 from hanse.governance.decision import Principal
 from hanse.names import ProductId
+from hanse.node.builds.stream import BuildCancelled
 from hanse.node.events import Event
 from hanse.node.home.codec import text
 from hanse.node.home.values import LineRecord, Publication
@@ -90,6 +91,7 @@ class Publisher:
     principal: Principal
     progress: Callable[[Event], None]
     cancelled: threading.Event
+    keep_staged: bool = True  # what is staged of sources that only reading tells of is not read again
 
     def publish(self, product: ProductId) -> PublishedProduct:
         """Build, test and publish `product`; what stops it is in its findings, and the former state stays served."""
@@ -97,7 +99,7 @@ class Publisher:
         self.progress(Event("publish.started", f"{product} …", {"product": str(product)}))
         try:
             done = self._publish(home, product)
-        except RunCancelled:
+        except (RunCancelled, BuildCancelled):
             raise
         except HanseError as error:
             place = self.project.products[product].product.place
@@ -162,7 +164,7 @@ class Publisher:
             principal=self.principal,
             progress=self.progress,
             cancelled=self.cancelled,
-            keep_staged=True,
+            keep_staged=self.keep_staged,
         )
         return () if report.ok else report.errors
 

@@ -74,6 +74,13 @@ class Settings:
     freshness_seconds: float = field(
         default=60.0, metadata={"docs": "how often the age of data is compared with what contracts promise, seconds"}
     )
+    runs_at_once: int = field(default=2, metadata={"docs": "runs of schedules that go on at once"})
+    source_tries: int = field(
+        default=5, metadata={"docs": "how often a scheduled run tries to reach a source that does not answer"}
+    )
+    source_wait_seconds: float = field(
+        default=60.0, metadata={"docs": "how long it waits before the second try; then twice as long each time"}
+    )
     engine: EngineSettings = field(default_factory=EngineSettings)
     variables: Variables = field(default=Variables(), repr=False)
     failpoints: Failpoints = NONE
@@ -82,7 +89,7 @@ class Settings:
 # keys of the file → field; `limits` and `listen` group what belongs together
 _TOP = (
     "homes", "roots", "egress", "trust_code", "stores", "audience", "drain_seconds", "stage_grace_hours",
-    "clean_minutes", "freshness_seconds",
+    "clean_minutes", "freshness_seconds", "runs_at_once", "source_tries", "source_wait_seconds",
 )  # fmt: skip
 _LISTEN = {"host": "host", "port": "port"}
 _TLS = {"certificate": "certificate", "key": "key"}
@@ -190,6 +197,9 @@ def _read(plain: Settings, tree: Mapping[str, Any]) -> Settings:
         "stage_grace_hours": _number,
         "clean_minutes": _number,
         "freshness_seconds": _number,
+        "runs_at_once": _count,
+        "source_tries": _count,
+        "source_wait_seconds": _number,
         "host": _text,
         "port": _port,
         "certificate": lambda value, key: project / _text(value, key),
@@ -262,6 +272,12 @@ def _number(value: Any, key: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e12:
         raise BadSettings(f"{FILE}: {key} must be a number above 0")
     return float(value)
+
+
+def _count(value: Any, key: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
+        raise BadSettings(f"{FILE}: {key} must be a whole number, 1 to 1000")
+    return value
 
 
 def _port(value: Any, key: str) -> int:

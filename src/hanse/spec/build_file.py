@@ -20,7 +20,10 @@ accept_governed  addresses of inputs that may be masked or filtered for this pro
 limits           wall_seconds, cpu_seconds, memory_mib of each transform
 keep             former publications: {days: while they were current in the last days, at_least: the newest ones}
 storage          copy (default); live is reserved
-schedule         when to build: five fields of cron
+schedule         when it is built, tested and published again by itself: five fields of cron; or
+    cron         five fields: minute, hour, day, month, weekday
+    zone         whose clocks (default UTC)
+    after        inputs: after each publication of an input
 """
 
 from __future__ import annotations
@@ -32,13 +35,14 @@ from typing import Any
 
 from hanse.errors import Finding, Kind, code, rejects
 from hanse.names import PortLine, is_name
-from hanse.spec import keep
+from hanse.spec import keep, schedule
 from hanse.spec.checks.identity import check_variables
 from hanse.spec.checks.report import Report
 from hanse.spec.document import Document
 from hanse.spec.model import BuildFile, Contract, Source, Table, Transform
 from hanse.spec.near import Near
 from hanse.spec.pointer import pointer
+from hanse.spec.schedule import Schedule
 
 UNKNOWN_KEY = code(
     "build.unknown-key",
@@ -89,7 +93,6 @@ _TABLE = ("sql", "python", "function", "inputs", "lineage", "mode", "by", "time_
 _LIMITS = ("wall_seconds", "cpu_seconds", "memory_mib")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", re.ASCII)
-_CRON = re.compile(r"[0-9*/,\-A-Za-z]{1,100}(?: +[0-9*/,\-A-Za-z]{1,100}){4}", re.ASCII)
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -107,7 +110,7 @@ def build_file(
     transforms = tuple(reader.transforms(tree.get("tables")))
     reader.storage(tree.get("storage"))
     reader.keep(tree.get("keep"))
-    reader.schedule(tree.get("schedule"))
+    when = reader.schedule(tree.get("schedule"))
     limits = reader.limits(tree.get("limits"))
     accepted = reader.texts("/accept_governed", tree.get("accept_governed"))
     reader.variables()
@@ -117,7 +120,7 @@ def build_file(
         return None, sorted(reader.findings)
     place = document.place("")
     return (
-        BuildFile(sources, transforms, frozenset(accepted), limits, document.text, place),
+        BuildFile(sources, transforms, frozenset(accepted), limits, document.text, place, when),
         sorted(reader.findings),
     )
 
@@ -331,9 +334,12 @@ class _Reader:
             return 0.0
         return float(match[1]) * _UNITS.get(match[2], 1)
 
-    def schedule(self, value: Any) -> None:
-        if value is not None and not (isinstance(value, str) and _CRON.fullmatch(value.strip())):
-            self.bad("/schedule", "schedule is a text of five fields", 'write schedule: "0 6 * * *"')
+    def schedule(self, tree: Any) -> Schedule | None:
+        if isinstance(tree, Mapping):
+            self.known("/schedule", tree, schedule.WORDS)
+        return schedule.schedule(
+            tree, bad=lambda key, message, mend: self.bad(f"/schedule/{key}".rstrip("/"), message, mend)
+        )
 
     def variables(self) -> None:
         """Those of sources get their values from the operator; any other stays as it is written."""

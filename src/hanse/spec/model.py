@@ -10,6 +10,7 @@ from typing import Any
 
 from hanse.errors import Place
 from hanse.names import PortLine, ProductId, TableId, Version
+from hanse.spec.schedule import Schedule
 from hanse.spec.types import Type
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -254,6 +255,7 @@ class BuildFile:
     limits: Mapping[str, Any]
     text: str
     place: Place
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True)

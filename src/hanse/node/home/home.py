@@ -22,6 +22,7 @@ from hanse.node.home.audit_writer import AuditWriter, Recorded
 from hanse.node.home.database import Database, StoreUnreadable
 from hanse.node.home.lock import Lock
 from hanse.node.home.reads import Reads
+from hanse.node.home.run_log import RunLog
 from hanse.node.home.store import Store
 from hanse.node.home.values import Publication, Published, PublishedLine
 from hanse.spec.model import Contract, Domain, Mesh, Product, Project
@@ -69,6 +70,7 @@ class Home:
         self.lock = lock
         self.store = Store(database, domain, clock)
         self.agreements = Agreements(self.store)
+        self.run_log = RunLog(self.store, clock)
         self.audit = AuditWriter(database, key, clock)
         self.reads = Reads()
         self._database = database

@@ -151,6 +151,38 @@ EVENT = Table(
     Column("delivered", Boolean, nullable=False),
 )
 
+RUN = Table(
+    "run",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("product", String(63), nullable=False),
+    Column("because", String(16), nullable=False),  # schedule, input
+    Column("state", String(16), nullable=False),  # waiting, running, done, failed, cancelled
+    Column("due_at", String(32), nullable=False),
+    Column("queued_at", String(32), nullable=False),
+    Column("started_at", String(32)),
+    Column("ended_at", String(32)),
+    Column("merged", Integer, nullable=False),  # further reasons that this run stands for
+    Column("starts", Integer, nullable=False),  # more than one: the node ended meanwhile
+    Column("sequence", Integer),  # of the publication that it made
+    Column("result", Text),
+    Column("error", Text),
+    Index("run_by_product", "product", "number"),
+    Index("run_by_state", "state"),
+)
+
+RUN_EVENT = Table(
+    "run_event",
+    METADATA,
+    Column("run", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(32), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("data", Text, nullable=False),
+)
+
 AUDIT_ENTRY = Table(
     "audit_entry",
     METADATA,

@@ -1,0 +1,1 @@
+"""Products that keep themselves fresh: what is due, and the runs that build, test and publish it."""
