@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -37,7 +38,7 @@ def test_a_time_of_the_night_comes_once_a_day_through_both_clock_changes() -> No
 def test_minutes_follow_the_time_that_really_passes() -> None:
     found = list(times(Schedule("*/15 * * * *", "Europe/Berlin")))
     assert len(found) == DAYS * 96
-    assert {after - before for before, after in zip(found, found[1:], strict=False)} == {timedelta(minutes=15)}
+    assert {after - before for before, after in itertools.pairwise(found)} == {timedelta(minutes=15)}
 
 
 def test_without_a_zone_clocks_are_those_of_utc() -> None:

@@ -53,7 +53,7 @@ def world(tmp_path: Path, clock: Clock) -> Iterator[World]:
 
 
 def runs(world: World, product: ProductId = ORDERS) -> list[ScheduledRun]:
-    return world.node.homes[product.domain].run_log.list(1000, [product])
+    return world.node.homes[product.domain].run_log.newest(1000, [product])
 
 
 def turn(world: World, product: ProductId = ORDERS) -> list[ScheduledRun]:
@@ -147,7 +147,8 @@ def test_a_failed_run_leaves_the_former_publication_and_tells_so(world: World, c
     clock.now += timedelta(days=1)
     (run,) = turn(world)
     assert (run.state, sequence(world)) == ("failed", 1)
-    assert run.error is not None and run.error["code"] == "query.failed"
+    assert run.error is not None
+    assert run.error["code"] == "query.failed"
     told = [event for event in world.node.homes["sales"].store.events() if event.name == "run.failed"]
     assert [(event.product, event.body["run"]) for event in told] == [("orders", run.id)]
 
@@ -250,7 +251,9 @@ def test_a_retired_product_is_left_alone(world: World, clock: Clock) -> None:
     edit(world, "sales/orders/orders.odps.yaml", "status: deprecated", "status: retired")
     published(world, ORDERS, allow_breaking=[ORDERS])
     (run,) = turn(world)
-    assert run.state == "failed" and run.error is not None and run.error["code"] == "run.not-published"
+    assert run.state == "failed"
+    assert run.error is not None
+    assert run.error["code"] == "run.not-published"
     clock.now += timedelta(days=1)
     assert len(turn(world)) == 1
 
@@ -273,7 +276,7 @@ class Flaky:
                 self.end_headers()
                 self.wfile.write(flaky.body.encode())
 
-            do_HEAD = do_GET
+            do_HEAD = do_GET  # noqa: N815  the library's name
 
             def log_message(self, *_: object) -> None:
                 pass

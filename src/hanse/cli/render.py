@@ -155,6 +155,17 @@ def ago(text: str | None, now: datetime | None = None) -> str:
     return "just now"
 
 
+def ahead(text: str, now: datetime | None = None) -> str:
+    """In how long an ISO moment is, the day itself beyond a week."""
+    seconds = (datetime.fromisoformat(text) - (now or datetime.now(UTC))).total_seconds()
+    if seconds > 7 * 86400:
+        return f"on {day(text)}"
+    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"in {int(seconds // size)} {word}"
+    return "now"
+
+
 def until(said: dict[str, str]) -> str:
     """The sunset and the successor of something deprecated, as the end of a sentence."""
     told = f", ends {said['sunset']}" if "sunset" in said else ""

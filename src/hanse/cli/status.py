@@ -20,7 +20,7 @@ def command(ctx: click.Context) -> None:
         render.document(told)
         return
     click.echo(f"mesh {told['mesh']}   node {told['address']}   {render.counted(len(told['domains']), 'domain')}")
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (
             p["product"],
             p["version"],
@@ -28,6 +28,7 @@ def command(ctx: click.Context) -> None:
             p["access"],
             render.ago(p["published_at"]),
             _freshness(p.get("freshness")),
+            _run(p.get("run")),
             "yes" if p["staged"] else "",
             p["waiting"] or "",
             p["rows"],
@@ -38,7 +39,21 @@ def command(ctx: click.Context) -> None:
     if not rows:
         render.talk("\nNothing is published here that you may know of. Next: hanse plan")
         return
-    heads = ("product", "version", "status", "access", "published", "data", "staged", "requests", "rows", "publication")
+    heads: tuple[str, ...] = (
+        "product",
+        "version",
+        "status",
+        "access",
+        "published",
+        "data",
+        "run",
+        "staged",
+        "requests",
+        "rows",
+    )
+    heads += ("publication",)
+    shown = [i for i, head in enumerate(heads) if head != "run" or any(p.get("run") for p in told["products"])]
+    heads, rows = tuple(heads[i] for i in shown), [tuple(row[i] for i in shown) for row in rows]
     click.echo("")
     click.echo("\n".join(render.table(heads, rows, width=render.columns_of_terminal(), colour=render.is_terminal())))
     waiting = sum(p["waiting"] or 0 for p in told["products"])
@@ -52,3 +67,14 @@ def _freshness(told: dict[str, Any] | None) -> str:
         return ""
     word = "ok" if told["state"] == "met" else "missed"
     return word if told["newest"] is None else f"{word} {render.ago(told['newest']).removesuffix(' ago')}"
+
+
+def _run(told: dict[str, Any] | None) -> str:
+    """The newest scheduled run and when the next is due: `failed 3 min ago, next in 2 h`."""
+    if told is None:
+        return ""
+    last = f"{told['state']} {render.ago(told['at'])}" if told["state"] else ""
+    following = "after inputs" if told["after_inputs"] else ""
+    if told["next"]:
+        following = f"next {render.ahead(told['next'])}"
+    return ", ".join(filter(None, (last, following)))

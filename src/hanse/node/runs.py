@@ -32,7 +32,8 @@ class UnknownRun(HanseError):
         "run.unknown",
         Kind.NOT_FOUND,
         "There is no such run",
-        f"A node remembers its last {_KEPT} runs while it lives, and shows each to who started it.",
+        f"A node remembers the last {_KEPT} runs that people began while it lives, and shows each to who began it; "
+        "the last 100 scheduled ones of a product are kept, for who may publish it.",
         "hanse runs lists yours.",
     )
 
@@ -156,6 +157,11 @@ class Runs:
                 del self._runs[id]
         self._threads.submit(self._work, going, work)
         return going.id
+
+    def knows(self, id: str) -> bool:
+        """Whether a caller began the run `id`, and it is remembered."""
+        with self._lock:
+            return id in self._runs
 
     def get(self, id: str, principal: Principal) -> Run:
         """The run as it stands; `UnknownRun` for one that is not the principal's."""

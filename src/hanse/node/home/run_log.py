@@ -112,9 +112,7 @@ class RunLog:
                 # one that waits behind it does what both were to do
                 state = CANCELLED if connection.execute(also).first() is not None else WAITING
                 ended = {"ended_at": instant(self._clock())} if state == CANCELLED else {}
-                connection.execute(
-                    sa.update(tables.RUN).where(_RUN.number == row.number).values(state=state, **ended)
-                )
+                connection.execute(sa.update(tables.RUN).where(_RUN.number == row.number).values(state=state, **ended))
         return [self._read(row) for row in rows]
 
     def waiting(self) -> list[ScheduledRun]:
@@ -127,7 +125,7 @@ class RunLog:
         found = self._found(sa.select(tables.RUN).where(_RUN.number.in_(newest)))
         return {run.product: run for run in found}
 
-    def list(self, most: int, products: Collection[ProductId] | None = None) -> list[ScheduledRun]:
+    def newest(self, most: int, products: Collection[ProductId] | None = None) -> list[ScheduledRun]:
         """The newest runs first, of `products` (None: all)."""
         wanted = sa.select(tables.RUN).order_by(_RUN.number.desc()).limit(most)
         if products is not None:

@@ -12,9 +12,9 @@ from hanse.spec.model import Project
 from hanse.spec.schedule import Schedule
 
 if TYPE_CHECKING:
+    from hanse.names import ProductId
     from hanse.node.home.home import Home
     from hanse.node.home.store import Store
-    from hanse.names import ProductId
 
 
 def accepted(home: Home, published: Published) -> tuple[Project, list[Finding]]:

@@ -163,7 +163,7 @@ class Scheduler:
             asyncio.run_coroutine_threadsafe(self._node.engine.start(), self._loop).result()
             result = refresh(self._node, run.product, self._tries, progress, cancelled)
             state = DONE if result["ok"] else FAILED
-            error = None if result["ok"] else result["products"][0]["finding"]
+            error = None if result["ok"] else _problem(result["products"][0]["finding"])
         except (RunCancelled, BuildCancelled) as stopped:
             if self._ended.is_set():
                 return  # stopped with the node: the next start goes on with it
@@ -187,3 +187,10 @@ def _inputs(published: Published) -> set[ProductId]:
         stem, _, digits = address[1].rpartition("_v")
         found.add(ProductId(address[0], stem if stem and digits.isdigit() else address[1]))
     return found - {published.product.id}
+
+
+def _problem(finding: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding as a problem."""
+    where = f"{finding['file']}:{finding['line']}:{finding['column']}"
+    told = {"code": finding["code"], "detail": finding["message"], "where": where}
+    return told | {name: finding[name] for name in ("why", "mend") if finding[name]}

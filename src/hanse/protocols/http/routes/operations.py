@@ -10,11 +10,12 @@ from hanse import __version__
 from hanse.governance.decide import decide
 from hanse.governance.decision import Action, Request, TableFacts
 from hanse.governance.identity import public_jwk
-from hanse.names import PortLine
+from hanse.names import PortLine, ProductId
 from hanse.node.freshness import of_report, shown
 from hanse.node.home.audit_writer import AuditDown
 from hanse.node.names import address_of
 from hanse.node.permission import allowed
+from hanse.node.scheduling.shown import as_json, upcoming
 from hanse.node.steps import access
 from hanse.protocols.http.call import Call
 from hanse.protocols.http.errors import StoppingError
@@ -85,6 +86,25 @@ def _freshness(
     return max((one.as_json(ask.at) for one in levels), key=_urgency)
 
 
+def _run(known: dict[str, Any], call: Call, product: ProductId) -> dict[str, Any] | None:
+    """The newest scheduled run of a product and when the next is due; None without any schedule."""
+    home = call.node.homes[product.domain]
+    if home.domain not in known:
+        known[home.domain] = (home.run_log.latest(), upcoming(home, call.node.clock()))
+    last, following = known[home.domain]
+    if product not in last and product not in following:
+        return None
+    run, due = last.get(product), following.get(product)
+    told = {} if run is None else as_json(run)
+    return {
+        "id": told.get("id"),
+        "state": told.get("state"),
+        "at": told.get("ended_at") or told.get("started_at") or told.get("queued_at"),
+        "next": None if due is None else due.isoformat(),
+        "after_inputs": product in following and due is None,
+    }
+
+
 def _urgency(level: dict[str, Any]) -> float:
     age = level["age_seconds"]
     return float("inf") if age is None else float(age) / max(float(level["goal_seconds"]), 1.0)
@@ -94,6 +114,7 @@ def _status(call: Call) -> dict[str, Any]:
     served, ask = call.node, call.ask()
     waiting = [one for one, may in access.listed(served, call.principal).requests if may]
     products: dict[str, dict[str, Any]] = {}
+    scheduled: dict[str, Any] = {}
     for _, facts in served.names.visible(ask):
         real = served.homes[facts.product.domain]
         publication = real.published()[facts.product]
@@ -115,6 +136,7 @@ def _status(call: Call) -> dict[str, Any]:
             "rows": sum(table.rows for table in snapshot.tables.values()) if owns else None,
             "staged": bool(real.store.stages(facts.product)) if owns else None,
             "waiting": sum(one.product == facts.product for one in waiting) if owns else None,
+            "run": _run(scheduled, call, facts.product) if owns else None,
         }
     return {
         "schema": "hanse.status/1",

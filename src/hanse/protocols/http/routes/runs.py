@@ -12,6 +12,7 @@ from hanse.governance.decision import Action
 from hanse.node.home.home import Home
 from hanse.node.permission import require
 from hanse.node.runs import Run
+from hanse.node.scheduling import shown
 from hanse.protocols.http.call import Call, Passed, Receive, Send
 from hanse.protocols.http.errors import BadRequest, NoSuchPath, as_problem
 from hanse.protocols.http.formats import negotiated
@@ -21,43 +22,60 @@ from hanse.protocols.http.types import limit_of, number_of
 
 LONGEST_WAIT = 25
 STREAM = "text/event-stream"
+_SCHEMA = {"schema": "hanse.run/1"}
 _LOOK_SECONDS = 1.0
 _ALIVE_LOOKS = 15  # a comment after so many looks without news, so that dead connections are noticed
 
 
-@route("GET", "/runs", "read", "Your latest runs, newest first.", parameters=("limit",))
+@route(
+    "GET",
+    "/runs",
+    "read",
+    "Your latest runs and the scheduled ones of products that you may publish, newest first.",
+    parameters=("limit",),
+)
 async def runs(call: Call) -> Response:
-    listed = call.node.runs.list(call.principal, limit_of(call.params.get("limit"), 20))
-    return document({"schema": "hanse.runs/1", "runs": [told(run) for run in listed]})
+    limit = limit_of(call.params.get("limit"), 20)
+    own = [told(run) for run in call.node.runs.list(call.principal, limit)]
+    by_themselves = [_SCHEMA | run for run in await call.work(shown.listed, call.node, call.principal, limit)]
+    newest = sorted(own + by_themselves, key=lambda run: run["started_at"] or run["queued_at"], reverse=True)
+    return document({"schema": "hanse.runs/1", "runs": newest[:limit]})
 
 
 @route(
     "GET",
     "/runs/{id}",
     "read",
-    "A run of yours: its state, its events after a number, its result; waits up to `wait` seconds for news.",
+    "A run that you may see: its state, its events after a number, its result; waits `wait` seconds for news.",
     parameters=("after", "wait"),
 )
 async def run(call: Call) -> Response:
     after = number_of("after", call.params.get("after"))
     wait = min(number_of("wait", call.params.get("wait")), LONGEST_WAIT)
-    if wait and not call.api.stopping:
-        found = await call.unless_gone(call.node.runs.wait(call.path["id"], call.principal, after, wait))
+    node, principal, id = call.node, call.principal, call.path["id"]
+    wait = 0 if call.api.stopping else wait
+    if not node.runs.knows(id):
+        return document(_SCHEMA | await call.unless_gone(shown.waited(node, principal, id, after, wait)))
+    if wait:
+        found = await call.unless_gone(node.runs.wait(id, principal, after, wait))
     else:
-        found = call.node.runs.get(call.path["id"], call.principal)
+        found = node.runs.get(id, principal)
     return document(told(found, after))
 
 
-@route("POST", "/runs/{id}/cancel", "read", "Ask a run of yours to end; nothing half done is left.")
+@route("POST", "/runs/{id}/cancel", "read", "Ask a run to end; nothing half done is left.")
 async def cancel(call: Call) -> Response:
     (await call.members()).end()
-    return document(told(call.node.runs.cancel(call.path["id"], call.principal)))
+    node, principal, id = call.node, call.principal, call.path["id"]
+    if not node.runs.knows(id):
+        return document(_SCHEMA | await call.work(shown.cancel, node, principal, id))
+    return document(told(node.runs.cancel(id, principal)))
 
 
 def told(run: Run, after: int = 0) -> dict[str, Any]:
     """A run as JSON; its error as a problem."""
     problem = None if run.error is None else as_problem(run.error)
-    return {"schema": "hanse.run/1", **run.as_json(after), "problem": problem}
+    return {**_SCHEMA, **run.as_json(after), "problem": problem}
 
 
 @route(
