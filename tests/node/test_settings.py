@@ -33,6 +33,9 @@ drain_seconds: 5
 stage_grace_hours: 1
 clean_minutes: 30
 freshness_seconds: 5
+runs_at_once: 1
+source_tries: 3
+source_wait_seconds: 10
 listen: {host: 0.0.0.0, port: 9000, tls: {certificate: tls/cert.pem, key: tls/key.pem}}
 limits: {query_seconds: 5, query_memory_mib: 256, reply_mib: 10, stall_seconds: 3, workers: 1, threads: 1, waiting: 9,
          copies_mib: 100, copy_at_once_mib: 7, source_seconds: 3, source_mib: 100}
@@ -44,6 +47,7 @@ limits: {query_seconds: 5, query_memory_mib: 256, reply_mib: 10, stall_seconds: 
     assert (settings.host, settings.port, settings.key) == ("0.0.0.0", 9000, root / "tls/key.pem")
     assert settings.engine.limits.memory_bytes == 256 * 1024 * 1024
     assert (settings.engine.workers, settings.engine.copy_at_once_bytes) == (1, 7 * 1024 * 1024)
+    assert (settings.runs_at_once, settings.source_tries, settings.source_wait_seconds) == (1, 3, 10)
     keys = {key for key, _, _ in documented()}
     assert all(key.split(".")[-1] in text for key in keys)
 

@@ -243,6 +243,20 @@ def test_a_run_goes_on_after_the_node_ended_in_its_midst(world: World, clock: Cl
     assert (run.state, run.starts, sequence(world), rows(world)) == ("done", 2, 2, 4)
 
 
+def test_a_policy_can_forbid_that_products_act_for_themselves(world: World, clock: Clock) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "schedule.md").read_text()
+    policy = guide.split("```cedar policies/access/no_schedules.cedar\n")[1].split("```")[0]
+    world.write("policies/access/no_schedules.cedar", policy)
+    published(world, ORDERS)
+    before = sequence(world)
+    world.write("data/orders.csv", MORE)
+    clock.now += timedelta(days=1)
+    (run,) = turn(world)
+    assert (run.state, sequence(world)) == ("failed", before)
+    assert run.error is not None
+    assert "no-schedules" in str(run.error["detail"])
+
+
 def test_a_retired_product_is_left_alone(world: World, clock: Clock) -> None:
     clock.now += timedelta(days=1)
     world.node.scheduler.due()

@@ -163,7 +163,7 @@ def ahead(text: str, now: datetime | None = None) -> str:
     for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"in {int(seconds // size)} {word}"
-    return "now"
+    return f"in {max(0, int(seconds))} s"
 
 
 def until(said: dict[str, str]) -> str:
