@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -192,15 +193,29 @@ def test_a_run_is_its_starters_alone(caller: Caller) -> None:
     assert told["problem"]["kind"] in ("not-found", "conflict")
 
 
-def test_events_of_a_domain_are_for_its_own_people(caller: Caller) -> None:
-    told = caller("owner_weather").get("/api/v1/events", params={"domain": "weather"}).json()
-    assert "product.published" in {event["name"] for event in told["events"]}
-    assert caller("stranger").get("/api/v1/events", params={"domain": "weather"}).status_code == 403
-    with caller("owner_weather").stream(
-        "GET", "/api/v1/events", params={"domain": "weather"}, headers={"accept": "text/event-stream"}
-    ) as stream:
-        first = next(stream.iter_text())
-    assert first.startswith("id: 1\nevent: ")
+def test_events_are_told_in_full_to_a_domain_s_own_people_only(caller: Caller) -> None:
+    def told(who: str, **params: str) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = caller(who).get("/api/v1/events", params=params).json()["events"]
+        return events
+
+    own = told("owner_weather", domain="weather")
+    assert {"plan.accepted", "product.published", "product.new-version"} <= {event["name"] for event in own}
+    assert any("by" in event["data"] for event in own)
+    others = told("stranger", domain="weather")
+    assert {event["name"] for event in others} <= {"product.published", "product.new-version", "run.failed"}
+    assert not any({"by", "rows", "plan"} & set(event["data"]) for event in others)
+    assert told("stranger", domain="nowhere") == []
+
+
+def test_events_stream_from_a_cursor_on(caller: Caller) -> None:
+    client = caller("owner_weather")
+    first, *more = client.get("/api/v1/events", params={"domain": "weather"}).json()["events"]
+    headers = {"accept": "text/event-stream", "last-event-id": first["cursor"]}
+    with client.stream("GET", "/api/v1/events", params={"domain": "weather"}, headers=headers) as stream:
+        said = next(stream.iter_text())
+    assert said.startswith(f"id: {more[0]['cursor']}\nevent: {more[0]['name']}\n")
+    refused = client.get("/api/v1/events", params={"after": "7"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "events.bad-cursor")
 
 
 def test_metrics_name_no_person_and_no_product(caller: Caller) -> None:

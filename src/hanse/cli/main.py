@@ -51,7 +51,10 @@ VERBS: dict[str, dict[str, tuple[str, str]]] = {
         "clean": ("clean", "Let go of former publications and files beyond keep."),
         "backup": ("backup", "Copy the homes, while they are served."),
         "restore": ("restore", "Make homes from a backup, never over one."),
-        "runs": ("runs", "What builds, tests and publishes did."),
+        "runs": ("runs", "What builds, tests, publishes and schedules did."),
+        "follow": ("follow", "Be told of a product's news."),
+        "unfollow": ("unfollow", "Be told no longer."),
+        "events": ("events", "What happened, as much as you may know of."),
     },
     "Who and why": {
         "login": ("login", "Sign in at a node, by browser or code, and keep it."),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import polars
     import pyarrow as pa
 
+    from .news import News
+
 
 async def connect(
     address: str | None = None, *, token: str | None = None, purpose: str | None = None, timeout: float = 330.0
@@ -68,6 +70,20 @@ class Mesh:
     async def request_access(self, product: str, *, why: str, until: str | date, **more: Any) -> mesh.Requested:
         """As `hanse.Mesh.request_access`."""
         return await asyncio.to_thread(self.sync.request_access, product, why=why, until=until, **more)
+
+    async def follow(self, product: str) -> None:
+        """As `hanse.Mesh.follow`."""
+        await asyncio.to_thread(self.sync.follow, product)
+
+    async def unfollow(self, product: str) -> None:
+        """As `hanse.Mesh.unfollow`."""
+        await asyncio.to_thread(self.sync.unfollow, product)
+
+    async def events(
+        self, *, following: bool = False, product: str | None = None, after: str | None = None, limit: int = 100
+    ) -> News:
+        """As `hanse.Mesh.events`."""
+        return await asyncio.to_thread(self.sync.events, following=following, product=product, after=after, limit=limit)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -163,6 +179,14 @@ class Product:
     async def request_access(self, *, why: str, until: str | date, **more: Any) -> mesh.Requested:
         """As `hanse.Product.request_access`."""
         return await asyncio.to_thread(self.sync.request_access, why=why, until=until, **more)
+
+    async def follow(self) -> None:
+        """As `hanse.Product.follow`."""
+        await asyncio.to_thread(self.sync.follow)
+
+    async def unfollow(self) -> None:
+        """As `hanse.Product.unfollow`."""
+        await asyncio.to_thread(self.sync.unfollow)
 
     def __repr__(self) -> str:
         return repr(self.sync)

@@ -13,6 +13,7 @@ from .answer import Answer
 from .cards import Grid
 from .errors import HanseError
 from .http import Client
+from .news import News
 from .product import Product
 
 _ID = re.compile(r"(?P<domain>[^/@\s]+)/(?P<name>[^/@\s]+)(?:@(?P<major>[0-9]+))?")
@@ -47,16 +48,7 @@ class Mesh:
 
     def product(self, id: str, *, table: str | None = None) -> Product:
         """A product by `domain/name` or `domain/name@major`; `table` names another than its main table."""
-        match = _ID.fullmatch(id)
-        if match is None:
-            raise HanseError(
-                {
-                    "kind": "invalid",
-                    "code": "client.bad-product",
-                    "detail": f"{id[:140]!r} names no product",
-                    "mend": "write domain/name, or domain/name@major",
-                }
-            )
+        match = _match(id)
         path = f"/products/{match['domain']}/{match['name']}"
         return Product(self, self._client.get(path, {"major": match["major"]}), table)
 
@@ -110,6 +102,21 @@ class Mesh:
         }
         told = self._client.post("/access/requests", {name: value for name, value in body.items() if value is not None})
         return Requested(told)
+
+    def follow(self, product: str) -> None:
+        """Be told of a product's news: versions, deprecations, breaking changes, failed runs, missed service levels."""
+        self._client.post(f"/products/{_path(product)}/follow")
+
+    def unfollow(self, product: str) -> None:
+        """Be told of a product's news no longer."""
+        self._client.post(f"/products/{_path(product)}/unfollow")
+
+    def events(
+        self, *, following: bool = False, product: str | None = None, after: str | None = None, limit: int = 100
+    ) -> News:
+        """What happened, in order: the newest, or what came after the cursor `after` of an earlier answer."""
+        asked = {"following": "true" if following else None, "product": product, "after": after, "limit": limit}
+        return News(self._client.get("/events", {**asked, "newest": None if after else "true"}))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -167,6 +174,25 @@ class Requested:
 
     def __repr__(self) -> str:
         return f"request {self.id} sent to {', '.join(self.decides) or 'the owner'}"
+
+
+def _match(id: str) -> re.Match[str]:
+    match = _ID.fullmatch(id)
+    if match is None:
+        raise HanseError(
+            {
+                "kind": "invalid",
+                "code": "client.bad-product",
+                "detail": f"{id[:140]!r} names no product",
+                "mend": "write domain/name, or domain/name@major",
+            }
+        )
+    return match
+
+
+def _path(id: str) -> str:
+    match = _match(id)
+    return f"{match['domain']}/{match['name']}"
 
 
 def _plain(parameters: Mapping[str, Any] | Sequence[Any] | None) -> Any:

@@ -111,6 +111,14 @@ class Product:
         """Ask the owner for access, for yourself or for `to`."""
         return self._mesh.request_access(self.id, why=why, until=until, to=to, purpose=purpose, columns=columns)
 
+    def follow(self) -> None:
+        """Be told of its news: `mesh.events(following=True)`."""
+        self._mesh.follow(self.id)
+
+    def unfollow(self) -> None:
+        """Be told of its news no longer."""
+        self._mesh.unfollow(self.id)
+
     def _card(self) -> Card:
         columns = self.columns.values()
         grid = Grid(

@@ -19,6 +19,9 @@ class Event:
 EVENTS: Mapping[str, str] = {
     "plan.accepted": "A plan was made; products it names may act as principals.",
     "product.published": "A publication of a product became current.",
+    "product.new-version": "A port line of a product is served in another version than before.",
+    "product.breaking-change": "A version was published that breaks its consumers, under the same major.",
+    "product.deprecated": "A product or a port line of it was deprecated; its sunset and successor are told.",
     "product.rolled-back": "An earlier snapshot of a product became current again.",
     "product.default-moved": "The unpinned address of a product moved to another major.",
     "product.retired": "A product is no longer served.",

@@ -16,6 +16,7 @@ from hanse.node.builds.stream import BuildCancelled
 from hanse.node.events import Event
 from hanse.node.home.codec import text
 from hanse.node.home.values import LineRecord, Publication
+from hanse.node.news.publication import of_publication
 from hanse.node.planning.compare import texts
 from hanse.node.planning.value import Plan
 from hanse.node.publications import PublicationMoved, commit, follow_up
@@ -147,7 +148,18 @@ class Publisher:
         planned = self.plan.product(product)
         if planned is not None and planned.breaking:
             facts |= {"breaking": True, "consumers": [one.who for one in planned.consumers if one.touched]}
-        made = commit(self.node, home, publication, act="product.published", principal=self.principal, facts=facts)
+        breaking = planned is not None and bool(planned.breaking)
+        news = of_publication(
+            home.published().get(product), records, files.contracts, files.product.status, breaking=breaking
+        )
+
+        def tell(connection: Any) -> None:
+            for name, body in news:
+                home.store.tell(connection, name, product, {"by": self.principal.id, **body})
+
+        made = commit(
+            self.node, home, publication, act="product.published", principal=self.principal, facts=facts, also=tell
+        )
         follow_up(self.node, home, product)
         return told(home, made)
 

@@ -20,6 +20,7 @@ from hanse.node.facts import facts_of_line
 from hanse.node.home.agreements import Agreements
 from hanse.node.home.audit_writer import AuditWriter, Recorded
 from hanse.node.home.database import Database, StoreUnreadable
+from hanse.node.home.follows import Follows
 from hanse.node.home.lock import Lock
 from hanse.node.home.reads import Reads
 from hanse.node.home.run_log import RunLog
@@ -70,6 +71,7 @@ class Home:
         self.lock = lock
         self.store = Store(database, domain, clock)
         self.agreements = Agreements(self.store)
+        self.follows = Follows(self.store)
         self.run_log = RunLog(self.store, clock)
         self.audit = AuditWriter(database, key, clock)
         self.reads = Reads()
@@ -160,6 +162,11 @@ class Home:
         self._retired |= {id: one.sequence for id, one in read.items() if one.kind == "retire"}
         new = {id: self._published(one) for id, one in read.items() if id not in kept and one.kind != "retire"}
         return held if held and not new and len(kept) == len(held) else kept | new
+
+    def access_of_retired(self, product: ProductId) -> str | None:
+        """How a product that is served no longer could be asked for, as its last publication says."""
+        last = self.store.current([product]).get(product)
+        return None if last is None else _descriptors(self.store, product, last.bundle)[0].access.value
 
     def at_sequence(self, product: ProductId, sequence: int) -> Published | None:
         """An earlier publication, by its number."""

@@ -149,6 +149,15 @@ EVENT = Table(
     Column("body", Text, nullable=False),
     Column("at", String(32), nullable=False),
     Column("delivered", Boolean, nullable=False),
+    Index("event_by_time", "at"),
+)
+
+FOLLOW = Table(
+    "follow",
+    METADATA,
+    Column("whom", String(255), primary_key=True),
+    Column("product", String(63), primary_key=True),
+    Column("since", String(32), nullable=False),
 )
 
 RUN = Table(

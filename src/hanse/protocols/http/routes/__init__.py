@@ -82,6 +82,7 @@ def documented() -> list[Route]:
         access,
         audit,
         connections,
+        events,
         operations,
         products,
         query,

@@ -1,30 +1,21 @@
-"""Runs and events: progress, history, and what homes tell."""
+"""Runs: progress and history."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 from typing import Any
 
 from starlette.responses import Response
 
-from hanse.governance.decision import Action
-from hanse.node.home.home import Home
-from hanse.node.permission import require
 from hanse.node.runs import Run
 from hanse.node.scheduling import shown
-from hanse.protocols.http.call import Call, Passed, Receive, Send
-from hanse.protocols.http.errors import BadRequest, NoSuchPath, as_problem
-from hanse.protocols.http.formats import negotiated
+from hanse.protocols.http.call import Call
+from hanse.protocols.http.errors import as_problem
 from hanse.protocols.http.routes import route
 from hanse.protocols.http.routes.products import document
 from hanse.protocols.http.types import limit_of, number_of
 
 LONGEST_WAIT = 25
-STREAM = "text/event-stream"
 _SCHEMA = {"schema": "hanse.run/1"}
-_LOOK_SECONDS = 1.0
-_ALIVE_LOOKS = 15  # a comment after so many looks without news, so that dead connections are noticed
 
 
 @route(
@@ -76,67 +67,3 @@ def told(run: Run, after: int = 0) -> dict[str, Any]:
     """A run as JSON; its error as a problem."""
     problem = None if run.error is None else as_problem(run.error)
     return {**_SCHEMA, **run.as_json(after), "problem": problem}
-
-
-@route(
-    "GET",
-    "/events",
-    "audit",
-    "What happened in a domain whose audit you may read, after a number; a stream that goes on by Accept.",
-    parameters=("domain", "after", "limit"),
-)
-async def events(call: Call) -> Response:
-    media = negotiated(call.header(b"accept"), ("application/json", STREAM))
-    domain = call.params.get("domain")
-    if not domain:
-        raise BadRequest("say which domain: ?domain=…")
-    home = call.node.find(domain)
-    if home is None:
-        raise NoSuchPath("nothing is here")
-    require(call.node, home, call.principal, Action.AUDIT)
-    last = call.header(b"last-event-id") or call.params.get("after")
-    after = number_of("after", last)
-    limit = limit_of(call.params.get("limit"), 1000)
-    if media == STREAM:
-        return _stream(call, home, after)
-    found = await call.work(home.store.events, after, limit)
-    return document({"schema": "hanse.events/1", "events": [_event(one) for one in found]})
-
-
-def _event(one: Any) -> dict[str, Any]:
-    return {
-        "number": one.number,
-        "name": one.name,
-        "product": one.product,
-        "at": one.at.isoformat(),
-        "data": dict(one.body),
-    }
-
-
-def _stream(call: Call, home: Home, after: int) -> Response:
-    async def write(_: Receive, send: Send) -> None:
-        head = [(b"content-type", STREAM.encode()), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        leaving = asyncio.ensure_future(call.gone())
-        seen, quiet = after, 0
-        try:
-            while not leaving.done() and not call.api.stopping:
-                found = await call.work(home.store.events, seen, 100)
-                text = "".join(
-                    f"id: {one.number}\nevent: {one.name}\ndata: {json.dumps(_event(one), default=str)}\n\n"
-                    for one in found
-                )
-                quiet = 0 if found else quiet + 1
-                if not found and quiet % _ALIVE_LOOKS == 0:
-                    text = ": alive\n\n"
-                if text:
-                    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
-                if found:
-                    seen = found[-1].number
-                else:
-                    await asyncio.wait({leaving}, timeout=_LOOK_SECONDS)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            leaving.cancel()
-
-    return Passed(write)

@@ -1,0 +1,1 @@
+"""News: what happened in the homes, as each reader may know of it, and who follows what."""
