@@ -137,6 +137,29 @@ def test_access_is_asked_for_and_refused(demo: Demo, reader: Reader) -> None:
     assert refused.returncode == 0, refused.stderr
 
 
+def test_what_is_followed_is_told(demo: Demo, reader: Reader) -> None:
+    mesh = reader("stranger")
+    carriers = mesh.product("operations/carriers")
+    carriers.follow()
+    assert {event["name"] for event in mesh.events(product="operations/carriers")} >= {"product.published"}
+    news = mesh.events(following=True)
+    assert {event["name"] for event in news} == {"product.new-version"}
+    assert "operations/carriers is now served as carriers@1" in repr(news)
+    assert "<table" in news._repr_html_()
+    assert len(mesh.events(following=True, after=news.cursor)) == 0
+    carriers.unfollow()
+    assert len(mesh.events(following=True)) == 0
+
+    async def later() -> int:
+        async with await hanse.aio.connect(demo.url, token=demo.token("stranger")) as twin:
+            await twin.follow("operations/carriers")
+            told = await twin.events(following=True)
+            await (await twin.product("operations/carriers")).unfollow()
+            return len(told)
+
+    assert asyncio.run(later()) == 1
+
+
 def test_the_async_twin_answers_alike(demo: Demo, reader: Reader) -> None:
     async def ask() -> tuple[int, int, list[str]]:
         async with await hanse.aio.connect(demo.url, token=demo.token("stranger")) as mesh:

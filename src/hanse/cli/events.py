@@ -13,6 +13,7 @@ from hanse.cli.state import state
 from hanse.cli.transport import connect
 
 _LOOK_SECONDS = 1.0
+_NO_NEWS = "No news of what you follow. hanse follow tells what that is, hanse follow ID adds to it."
 
 
 @click.command("events")
@@ -47,7 +48,7 @@ def command(
         return
     _show(told["events"], as_json)
     if not told["events"] and not follow:
-        render.talk("Nothing happened that you may know of. Next: hanse search WORDS, hanse follow ID")
+        render.talk(_NO_NEWS if following else "Nothing happened that you may know of. Next: hanse search WORDS")
     while follow:
         cursor = told["cursor"]
         time.sleep(_LOOK_SECONDS)

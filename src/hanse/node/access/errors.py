@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hanse.errors import HanseError, Kind, code
-from hanse.names import ProductId
+from hanse.names import ProductId, nearest
 
 
 class UnknownProduct(HanseError):
@@ -16,8 +18,10 @@ class UnknownProduct(HanseError):
         "hanse search lists the products that you may discover.",
     )
 
-    def __init__(self, product: ProductId) -> None:
-        super().__init__(f"there is no product {product}", mend="hanse search lists them")
+    def __init__(self, product: ProductId, visible: Iterable[ProductId] = ()) -> None:
+        near = nearest(str(product), sorted(map(str, visible)))
+        mend = f"did you mean {' or '.join(near)}?" if near else "hanse search lists them"
+        super().__init__(f"there is no product {product}", mend=mend)
 
 
 class UnknownAgreement(HanseError):

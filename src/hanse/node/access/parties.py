@@ -34,14 +34,12 @@ def home_of_published(node: Node, principal: Principal, product: ProductId) -> H
             f"{product} is open: it shows everybody what they may know of", mend="read it: no grant is needed"
         )
     home = node.find(product.domain)
-    if home is None or product not in home.published():
-        raise UnknownProduct(product)
     ask = Ask(replace(principal, scopes=ALL_SCOPES), node.clock())
-    if (
-        not any(facts.product == product for _, facts in node.names.visible(ask))
-        and not allowed(node, home, ask.principal, Action.APPROVE, product)[0]
-    ):
-        raise UnknownProduct(product)
+    visible = {facts.product for _, facts in node.names.visible(ask)}
+    if home is None or product not in home.published():
+        raise UnknownProduct(product, visible)
+    if product not in visible and not allowed(node, home, ask.principal, Action.APPROVE, product)[0]:
+        raise UnknownProduct(product, visible)
     return home
 
 

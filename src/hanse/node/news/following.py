@@ -23,9 +23,13 @@ def follow(node: Node, principal: Principal, product: ProductId) -> None:
 
 
 def unfollow(node: Node, principal: Principal, product: ProductId) -> None:
-    """Let `principal` no longer follow a product; whoever did not is as before."""
+    """Let `principal` no longer follow a product, also one that they may no longer discover.
+
+    Whoever did not follow it is as before; raises `UnknownProduct` for one that they may not discover.
+    """
     home = node.find(product.domain)
     if home is None or product not in home.follows.of(principal.id):
+        home_of_published(node, principal, product)
         return
     with home.change() as change:
         home.follows.remove(change.connection, principal.id, product)

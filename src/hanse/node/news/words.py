@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Body = Mapping[str, Any]
+_NAMED = 3
 
 
 def words(name: str, product: str | None, body: Body) -> str:
@@ -52,6 +53,13 @@ def _access(act: str) -> Callable[[str, Body], str]:
     return say
 
 
+def _files(body: Body) -> str:
+    """The files that changed, a few by name."""
+    files = list(body.get("files") or ())
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return ", ".join(files[:_NAMED]) + more
+
+
 def _day(body: Body) -> str:
     return str(body.get("until"))[:10]
 
@@ -76,5 +84,5 @@ _WORDS: Mapping[str, Callable[[str, Body], str]] = {
     "access.revoked": _access("revoked"),
     "access.ends-soon": lambda product, body: f"{product}: access for {body.get('to')} ends {_day(body)}",
     "plan.accepted": lambda product, _: f"{product}: a plan accepted it",
-    "policies.published": lambda _, body: f"the policies changed: {', '.join(body.get('files') or ())}",
+    "policies.published": lambda _, body: f"the policies changed: {_files(body)}",
 }
