@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
+from pyiceberg.table import Table
+from pyiceberg.table.metadata import TableMetadata
 from sqlalchemy.exc import OperationalError
 
 from hanse.engine.storage.durable import NotDurable
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
 # the parts of a stored path that stay when a home moves: domain/product/port_v1/table/{data,metadata}/file
 _KEPT_PARTS = 6
+_REMEMBERED = 32  # metadata files of tables, in one catalogue
 _LOCKS: dict[Path, Lock] = {}
 _LOCKS_LOCK = Lock()
 
@@ -28,15 +33,9 @@ def opened(catalog: Path, warehouse: Path) -> Iterator[SqlCatalog]:
     """The catalogue kept in the SQLite file `catalog`, for the time of one act; its connections end with it."""
     # a home is held by one process (its lock): commits of its threads take turns here
     with _lock(catalog):
-        iceberg = SqlCatalog(
-            "home",
-            **{
-                "uri": f"sqlite:///{catalog}",
-                "warehouse": str(warehouse),
-                "py-io-impl": f"{HomeFiles.__module__}.{HomeFiles.__qualname__}",
-                "hanse.warehouse": str(warehouse),
-            },
-        )
+        if not catalog.is_file():  # another one may come in its place
+            _catalogue.cache_clear()
+        iceberg = _catalogue(catalog, warehouse)
         try:
             yield iceberg
         except (OSError, OperationalError) as error:
@@ -46,9 +45,41 @@ def opened(catalog: Path, warehouse: Path) -> Iterator[SqlCatalog]:
             iceberg.engine.dispose()
 
 
+@lru_cache(64)  # it knows its statements once they are compiled; connections do not outlive an act
+def _catalogue(catalog: Path, warehouse: Path) -> SqlCatalog:
+    return _Catalogue(
+        "home",
+        **{
+            "uri": f"sqlite:///{catalog}",
+            "warehouse": str(warehouse),
+            "py-io-impl": f"{HomeFiles.__module__}.{HomeFiles.__qualname__}",
+            "hanse.warehouse": str(warehouse),
+        },
+    )
+
+
 def _lock(catalog: Path) -> Lock:
     with _LOCKS_LOCK:
         return _LOCKS.setdefault(catalog.resolve(), Lock())
+
+
+class _Catalogue(SqlCatalog):  # type: ignore[misc,unused-ignore]
+    """Remembers the metadata files that it read: they never change, and each act on a table asks for them again."""
+
+    def __init__(self, name: str, **properties: str) -> None:
+        self._read: OrderedDict[str, TableMetadata] = OrderedDict()
+        super().__init__(name, **properties)
+
+    def _convert_orm_to_iceberg(self, orm_table: IcebergTables) -> Table:
+        location = str(orm_table.metadata_location)
+        metadata = self._read.pop(location, None)
+        if metadata is None:
+            metadata = super()._convert_orm_to_iceberg(orm_table).metadata
+        self._read[location] = metadata
+        while len(self._read) > _REMEMBERED:
+            self._read.popitem(last=False)
+        name = (*orm_table.table_namespace.split("."), orm_table.table_name)
+        return Table(name, metadata, location, HomeFiles(self.properties), self)  # a commit changes it: one each
 
 
 class HomeFiles(FileIO):  # type: ignore[misc,unused-ignore]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.table.update import TableUpdate
 
 STORAGE_VERSION = 1  # part of every build fingerprint: data written otherwise is written anew
 
@@ -334,7 +335,7 @@ def _commit(
     from hanse.engine.storage.transaction import OnceRead
 
     held = iceberg.load_table(name)
-    updates: list[object] = []
+    updates: list[TableUpdate] = []
     ref = held.metadata.refs.get(branch)
     if base is None:
         if ref is not None:
@@ -343,10 +344,8 @@ def _commit(
         updates.append(SetSnapshotRefUpdate(ref_name=branch, type="branch", snapshot_id=base.snapshot_id))
     if held.metadata.current_schema_id != schema.schema_id:  # another stage of the table came between
         updates.append(SetCurrentSchemaUpdate(schema_id=schema.schema_id))
-    if updates:
-        iceberg.commit_table(held, (), tuple(updates))
-        held = iceberg.load_table(name)
     with OnceRead(held) as transaction:
+        transaction.begin(tuple(updates))
         update = transaction.update_snapshot(branch=branch)
         with update.overwrite() if gone else update.fast_append() as producer:
             if gone and base is not None:

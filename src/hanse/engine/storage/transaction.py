@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyiceberg.table import Table, Transaction
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.update import TableUpdate
+from pyiceberg.table.update import AssertRefSnapshotId, TableRequirement, TableUpdate
 
 
 class OnceRead(Transaction):  # type: ignore[misc,unused-ignore]
@@ -12,6 +12,7 @@ class OnceRead(Transaction):  # type: ignore[misc,unused-ignore]
 
     def __init__(self, table: Table) -> None:
         super().__init__(table)
+        self._moves = False
         self._known: tuple[TableMetadata, tuple[TableUpdate, ...], TableMetadata] | None = None
 
     @property
@@ -20,3 +21,17 @@ class OnceRead(Transaction):  # type: ignore[misc,unused-ignore]
         if known is None or known[0] is not base or known[1] is not updates:
             known = self._known = base, updates, super().table_metadata
         return known[2]
+
+    def begin(self, updates: tuple[TableUpdate, ...]) -> None:
+        """Begin the commit with `updates`.
+
+        They may move a branch that later ones build on: what that branch was before is then nothing to ask for. Commits
+        of a home take turns, so nobody else moves it meanwhile.
+        """
+        super()._stage(updates)
+        self._moves = bool(updates)
+
+    def _stage(self, updates: tuple[TableUpdate, ...], requirements: tuple[TableRequirement, ...] = ()) -> Transaction:
+        if self._moves:
+            requirements = tuple(one for one in requirements if not isinstance(one, AssertRefSnapshotId))
+        return super()._stage(updates, requirements)

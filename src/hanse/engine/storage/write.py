@@ -118,7 +118,7 @@ def _write_file(
             sink,  # type: ignore[arg-type,unused-ignore]
             schema,
             compression="zstd",
-            compression_level=3,
+            compression_level=1,  # a third less work than level 3 for files of the same size
             write_statistics=True,
             store_schema=False,
             write_page_index=False,
