@@ -234,3 +234,17 @@ def test_the_plan_prints_the_same_text_everywhere(world: World) -> None:
     assert plan.as_json()["text"].splitlines()[-1] == (
         f"Plan {plan.short}: 3 new, 0 changed, 0 blocked, 0 removed. Nothing was published."
     )
+
+
+def test_files_without_a_change_of_the_contract_are_named_and_a_schedule_makes_nothing_anew(world: World) -> None:
+    published(world, ORDERS)
+    world.write("sales/orders/README.md", "Orders of customers.\n")
+    edit(world, "sales/orders/build.yaml", "tables:", 'schedule: "0 6 * * *"\ntables:')
+    made = planned(world).product(ORDERS)
+    assert made is not None
+    assert [(one.sign, one.path) for one in made.files] == [("~", "sales/orders/build.yaml")]
+    assert made.rebuild == ()
+    edit(world, "sales/orders/build.yaml", "orders.csv", "others.csv")
+    made = planned(world).product(ORDERS)
+    assert made is not None
+    assert [one.because for one in made.rebuild] == ["build changed"]

@@ -103,6 +103,8 @@ def blocked(plan: dict[str, Any]) -> bool:
 
 def next_of(plan: dict[str, Any]) -> str:
     """The command that goes on from here."""
+    if not plan["stored"]:  # kept in the homes of those only who may publish it
+        return "an owner of the domain plans and publishes it"
     ready = [one["product"] for one in plan["products"] if one["kind"] in ("new", "changed", "retire")]
     if not plan["changes"]:
         if blocked(plan):

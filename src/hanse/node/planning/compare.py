@@ -9,7 +9,7 @@ from datetime import datetime
 from hanse.errors import Finding, Kind, Severity, code
 from hanse.names import PortLine, ProductId, TableId
 from hanse.node.home.values import Published
-from hanse.node.planning.value import ChangeLine, LinePlan, Rebuild
+from hanse.node.planning.value import ChangeLine, FileChange, LinePlan, Rebuild
 from hanse.spec.compat import Change, Step, changes, version_findings
 from hanse.spec.lifecycle import may_move
 from hanse.spec.lineage import product_lineage, table_of
@@ -133,6 +133,26 @@ def _moves(old_status: str | None, files: ProductFiles) -> Iterator[Finding]:
         yield Finding.at(files.product.place, BAD_MOVE, message, mend=f"keep {old_status}, or take the steps between")
 
 
+def changed_files(files: ProductFiles, bundle: Mapping[str, str], told: Collection[str]) -> tuple[FileChange, ...]:
+    """The product's files that differ from the published ones, but for those in `told`, whose changes are listed."""
+    now, before = texts(files), bundle
+    return tuple(
+        FileChange("+" if path not in before else "-" if path not in now else "~", path)
+        for path in sorted({*now, *before})
+        if now.get(path) != before.get(path) and path not in told
+    )
+
+
+def _makes(build: str | None) -> object:
+    """What build.yaml says of how tables are made; when that is done, and what is kept, makes no other table."""
+    from hanse.spec.document import load
+
+    document = load(build, "build.yaml")[0] if build is not None else None
+    if document is None or not isinstance(document.tree, Mapping):
+        return build
+    return {key: value for key, value in document.tree.items() if key not in ("schedule", "keep")}
+
+
 def rebuilds(
     project: Project,
     product: ProductId,
@@ -160,6 +180,7 @@ def rebuilds(
                     what
                     for what, file in (("transform", path), ("contract", contract.place.file), ("build", build_file))
                     if now.get(file) != before.get(file)
+                    and (what != "build" or _makes(now.get(file)) != _makes(before.get(file)))
                 ),
                 None,
             )

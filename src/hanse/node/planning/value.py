@@ -28,6 +28,14 @@ class ChangeLine:
 
 
 @dataclass(frozen=True, slots=True)
+class FileChange:
+    """A file of the product that differs from the published one: `sign` is +, - or ~."""
+
+    sign: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class LinePlan:
     """A port line: its served version and the one to come; either is None when there is none."""
 
@@ -82,6 +90,7 @@ class ProductPlan:
     needs: tuple[Need, ...] = ()
     rebuild: tuple[Rebuild, ...] = ()
     breaking: bool = False
+    files: tuple[FileChange, ...] = ()  # those whose changes are not listed by line
 
     @property
     def blocked_by(self) -> tuple[str, ...]:
@@ -115,6 +124,7 @@ class ProductPlan:
             "consumers": [{"name": consumer.who, **asdict(consumer)} for consumer in self.consumers],
             "needs": [asdict(need) for need in self.needs],
             "rebuild": [asdict(one) for one in self.rebuild],
+            "files": [asdict(one) for one in self.files],
         }
 
 
@@ -222,6 +232,7 @@ def _product(one: ProductPlan) -> list[str]:
         told.append(f"      ~ status {one.old_status} -> {one.new_status}")
     for line in one.lines:
         told += [f"      {change.sign} {change.text}" for change in line.changes]
+    told += [f"      {change.sign} {change.path}" for change in one.files]
     for finding in one.findings:
         told.append(f"      {finding.severity.value:<8} {finding.code} {finding.place}  {finding.message}")
         if finding.mend:

@@ -19,14 +19,14 @@ from hanse.names import ProductId, TableId, is_name, nearest
 from hanse.node.home.codec import text
 from hanse.node.permission import allowed
 from hanse.node.planning import govern, value
-from hanse.node.planning.compare import Compared, compare, rebuilds, texts
+from hanse.node.planning.compare import Compared, changed_files, compare, rebuilds, texts
 from hanse.node.planning.consumers import consumers, readers
 from hanse.node.planning.inputs import inputs, offers
 from hanse.node.planning.keep import keep, know
-from hanse.node.planning.value import Need, Plan, PolicyChange, ProductPlan
+from hanse.node.planning.value import FileChange, Need, Plan, PolicyChange, ProductPlan
 from hanse.node.steps import access
 from hanse.spec.checks.proposed import PROPOSED
-from hanse.spec.model import Project
+from hanse.spec.model import ProductFiles, Project
 from hanse.spec.order import build_order, cycles
 
 if TYPE_CHECKING:
@@ -187,6 +187,7 @@ class _Made:
             tuple(needs),
             tuple(made),
             compared.breaking,
+            _files(files, compared, bundle),
         )
 
     def may_know(self, product: ProductId) -> bool:
@@ -279,6 +280,15 @@ class _Made:
                     if product in own:
                         found.setdefault(product, []).append(violation.finding)
         return found
+
+
+def _files(files: ProductFiles, compared: Compared, bundle: Mapping[str, str] | None) -> tuple[FileChange, ...]:
+    """The files that differ, but for the contracts whose changes are told one by one."""
+    if bundle is None:
+        return ()
+    lines = {f"{line.port}@{line.major}": contract.place.file for line, contract in files.contracts.items()}
+    told = {lines[one.line] for one in compared.lines if one.changes and one.line in lines}
+    return changed_files(files, bundle, told)
 
 
 def _publishes(node: Node, home: Home, project: Project, principal: Principal) -> bool:
