@@ -394,3 +394,64 @@ def test_a_chain_that_vanished_whole_is_found(tmp_path: Path) -> None:
             change.connection.execute(sa.delete(table).where(table.c.chain == chains[0]))
     assert any("removed" in fault for fault in faults_of(home))
     home.close()
+
+
+def test_runs_wait_go_on_and_end_in_both_databases(make: Callable[[], Home]) -> None:
+    home = make()
+    log = home.run_log
+    first = log.queue(ORDERS, "schedule", NOW)
+    again = log.queue(ORDERS, "input", NOW)
+    assert (again.id, again.merged, again.because) == (first.id, 1, "schedule")
+    assert log.begin(first.id)
+    assert not log.begin(first.id)
+    behind = log.queue(ORDERS, "schedule", NOW)
+    assert behind.id != first.id
+    for number in range(3):
+        log.tell(first.id, "build.started", f"line {number}", {"n": number})
+    assert [one["text"] for one in log.events(first.id, after=1)] == ["line 1", "line 2"]
+    home.close()
+    home = make()
+    log = home.run_log
+    log.recover()  # what was interrupted is done by the one that waits behind it
+    assert {run.id: run.state for run in log.newest(9)} == {first.id: "cancelled", behind.id: "waiting"}
+    log.begin(behind.id)
+    log.end(behind.id, "failed", result={"products": []}, error={"code": "x"}, told=True)
+    log.end(behind.id, "done", result=None, error=None, told=False)  # once is enough
+    latest = log.latest()[ORDERS]
+    assert (latest.state, latest.error) == ("failed", {"code": "x"})
+    assert [(one.name, one.body["run"]) for one in home.store.events()] == [("run.failed", behind.id)]
+    home.close()
+
+
+def test_followers_and_events_by_time_in_both_databases(make: Callable[[], Home]) -> None:
+    home = make()
+    with home.change() as change:
+        for _ in range(2):
+            home.follows.add(change.connection, "person:ada", ORDERS)
+        for number in range(3):
+            home.store.tell(change.connection, "product.published", ORDERS, {"n": number})
+    assert home.follows.of("person:ada") == {ORDERS}
+    assert home.follows.of("person:bob") == frozenset()
+    events = home.store.events_of(["product.published"], [ORDERS], "", 10)
+    assert [one.body["n"] for one in events] == [0, 1, 2]
+    newest = home.store.events_of(["product.published"], None, "", 2, newest=True)
+    assert [one.body["n"] for one in newest] == [1, 2]
+    with home.change() as change:
+        home.follows.remove(change.connection, "person:ada", ORDERS)
+    assert home.follows.of("person:ada") == frozenset()
+    home.close()
+
+
+def test_events_that_are_told_at_once_are_one_after_the_other(make: Callable[[], Home]) -> None:
+    home = make()
+
+    def tell(number: int) -> None:
+        with home.store.database.write() as connection:
+            home.store.tell(connection, "plan.accepted", ORDERS, {"n": number})
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(tell, range(40)))
+    found = home.store.events_of(["plan.accepted"], None, "", 100)
+    assert len({one.at for one in found}) == 40
+    assert [one.at for one in found] == sorted(one.at for one in found)
+    home.close()
