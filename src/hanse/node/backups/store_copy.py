@@ -45,11 +45,11 @@ def copy_to_server(source: Path, url: str, schema: str) -> bool:
             if any(write.execute(sa.select(sa.literal(1)).select_from(one)).first() for one in _tables()):
                 return False
             _rows(read, write)
-            last = write.scalar(sa.select(sa.func.max(tables.EVENT.c.number)))
-            if last is not None:
-                write.execute(
-                    sa.text("SELECT setval(pg_get_serial_sequence('event', 'number'), :last)"), {"last": last}
-                )
+            for table in (tables.EVENT, tables.RUN):  # what is new goes on after what was copied
+                last = write.scalar(sa.select(sa.func.max(table.c.number)))
+                if last is not None:
+                    told = {"table": table.name, "last": last}
+                    write.execute(sa.text("SELECT setval(pg_get_serial_sequence(:table, 'number'), :last)"), told)
         return True
     finally:
         read_from.close()

@@ -71,6 +71,7 @@ class Home:
         self.lock = lock
         self.store = Store(database, domain, clock)
         self.agreements = Agreements(self.store)
+        self.store.begin_events()
         self.follows = Follows(self.store)
         self.run_log = RunLog(self.store, clock)
         self.audit = AuditWriter(database, key, clock)

@@ -20,6 +20,7 @@ from hanse.node.home.values import HomeEvent, KnownProduct, Publication, Stage
 
 Clock = Callable[[], datetime]
 _EVENT_CLOCK = "event-clock"  # key of the table meta: when the last event was
+_NEVER = "2000-01-01T00:00:00.000000Z"
 
 
 class Store:
@@ -353,6 +354,13 @@ class Store:
         return None if said is None else json.loads(said)
 
     # -- events: the outbox
+
+    def begin_events(self) -> None:
+        """Make the row that tellers of events lock, once in the life of a store."""
+        if self.last_event() is None:
+            with self.database.write() as connection:
+                last = connection.scalar(sa.select(sa.func.max(tables.EVENT.c.at)))
+                once(connection, tables.META, {"key": _EVENT_CLOCK}, {"value": last or _NEVER})
 
     def tell(self, connection: Connection, name: str, product: ProductId | None, body: Mapping[str, Any]) -> None:
         """Put an event into the outbox, in the transaction of what it tells.

@@ -18,7 +18,3 @@ def upgrade() -> None:
         sa.Column("since", sa.String(32), nullable=False),
     )
     op.create_index("event_by_time", "event", ["at"])
-    # the row that tellers of events lock: there from the first event on
-    op.execute(
-        "INSERT INTO meta (key, value) SELECT 'event-clock', coalesce(max(at), '2000-01-01T00:00:00.000000Z') FROM event"
-    )
