@@ -8,6 +8,8 @@ from html import escape
 from typing import Any
 
 _WIDEST = 60  # characters of a cell that are shown
+_LONGEST = 300  # of prose
+_SHORT = 22  # of words that stay on one line
 # translucent, so that it suits light and dark
 _LINE = "1px solid rgba(128,128,128,.35)"
 _SOFT = "color:rgba(128,128,128,1)"
@@ -15,13 +17,13 @@ _MASKED = "background:rgba(230,160,0,.18)"
 _CELL = f"text-align:left;padding:3px 10px;border-bottom:{_LINE};vertical-align:top"
 
 
-def said(value: Any) -> str:
+def said(value: Any, widest: int = _WIDEST) -> str:
     """A value in a cell: null is told apart from the empty text, control characters are shown, long ones are cut."""
     if value is None:
         return "null"
     text = value if isinstance(value, str) else str(value)
-    text = "".join(c if c.isprintable() else " " if c in "\n\t" else repr(c)[1:-1] for c in text[: _WIDEST * 4])
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    text = "".join(c if c.isprintable() else " " if c in "\n\t" else repr(c)[1:-1] for c in text[: widest * 4])
+    return text if len(text) <= widest else text[: widest - 1] + "…"
 
 
 def is_number(value: Any) -> bool:
@@ -30,17 +32,18 @@ def is_number(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows under column names, with notes below; `masked` columns are marked."""
+    """Rows under column names, with notes below; `masked` columns are marked, columns of `prose` may be long."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     notes: tuple[str, ...] = ()
     masked: frozenset[str] = frozenset()
     empty: str = "no rows"
+    prose: frozenset[str] = frozenset()
 
     def text(self) -> str:
         """A table in plain text, numbers to the right."""
-        cells = [[said(value) for value in row] for row in self.rows]
+        cells = [[self._said(*pair) for pair in zip(self.columns, row, strict=True)] for row in self.rows]
         heads = [said(name) for name in self.columns]
         widths = [max(len(head), *(len(row[at]) for row in cells), 0) for at, head in enumerate(heads)]
         right = [
@@ -79,8 +82,15 @@ class Grid:
     def _cell(self, name: str, value: Any) -> str:
         style = _CELL + (";text-align:right;font-variant-numeric:tabular-nums" if is_number(value) else "")
         style += f";{_SOFT};font-style:italic" if value is None else ""
+        if name in self.prose:
+            style += ";min-width:13em" if value else ""
+        elif not isinstance(value, str) or len(value) <= _SHORT:
+            style += ";white-space:nowrap"
         style += self._mark(name)
-        return f'<td style="{style}">{escape(said(value))}</td>'
+        return f'<td style="{style}">{escape(self._said(name, value))}</td>'
+
+    def _said(self, name: str, value: Any) -> str:
+        return said(value, _LONGEST if name in self.prose else _WIDEST)
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,8 @@ class Found(Sequence["dict[str, Any]"]):
         near = f"nearest spelling: {', '.join(self.nearest)}" if self.nearest else ""
         more = f"{self.total - len(rows)} more" if self.total > len(rows) else ""
         notes = tuple(filter(None, (near, more)))
-        return Grid(("product", "title", "status", "access", "columns"), rows, notes, empty="no product found")
+        heads = ("product", "title", "status", "access", "columns")
+        return Grid(heads, rows, notes, empty="no product found", prose=frozenset({"title", "columns"}))
 
     def __repr__(self) -> str:
         return self._grid().text()

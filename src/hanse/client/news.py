@@ -23,7 +23,7 @@ class News(Sequence["dict[str, Any]"]):
 
     def _grid(self) -> Grid:
         rows = tuple((one["at"][:19].replace("T", " "), one["name"], one["text"]) for one in self._events)
-        return Grid(("when (UTC)", "event", "what"), rows, empty="nothing happened")
+        return Grid(("when (UTC)", "event", "what"), rows, empty="nothing happened", prose=frozenset({"what"}))
 
     def __repr__(self) -> str:
         return self._grid().text()

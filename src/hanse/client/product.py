@@ -124,6 +124,7 @@ class Product:
         grid = Grid(
             ("column", "type", "class", "you see", "meaning"),
             tuple((c.name, c.type, c.classification or "", c.view, c.description) for c in columns),
+            prose=frozenset({"meaning"}),
         )
         decision = self._table["decision"]
         rows = self._table.get("rows")
