@@ -160,3 +160,16 @@ def test_a_data_contract_specification_becomes_a_contract() -> None:
     classes = {p["name"]: p.get("classification") for p in out.tree["schema"][0]["properties"]}
     assert (classes["customer_email"], classes["status"]) == ("restricted", "internal")
     assert out.left == ["/servers", "/definitions", "/models/orders/quality"]
+
+
+def test_no_word_of_sql_is_taken_for_more_than_a_name() -> None:
+    import duckdb
+    import sqlglot
+
+    words = [word for (word,) in duckdb.sql("SELECT keyword_name FROM duckdb_keywords()").fetchall()]
+    assert len(words) > 400
+    for word in words:
+        name = shown_name(word)
+        sql = f'SELECT {name}, CAST({name} AS VARCHAR) AS {name} FROM (SELECT 1 AS "{word}")'
+        assert duckdb.sql(sql).fetchall() == [(1, "1")], word
+        assert [one.alias_or_name for one in sqlglot.parse_one(sql, dialect="duckdb").expressions] == [word] * 2

@@ -16,13 +16,17 @@ from hanse.spec.types import ListOf, MapOf, Scalar, Struct, Type
 SENSITIVE, ORDINARY = "restricted", "internal"
 # words that DuckDB's SQL keeps for itself
 _RESERVED = frozenset((
-    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "both", "case", "cast", "check",
-    "collate", "column", "constraint", "create", "default", "deferrable", "desc", "describe", "distinct", "do",
-    "else", "end", "except", "false", "fetch", "for", "foreign", "from", "group", "having", "in", "initially",
-    "intersect", "into", "lambda", "lateral", "leading", "limit", "not", "null", "offset", "on", "only", "or",
-    "order", "pivot", "pivot_longer", "pivot_wider", "placing", "primary", "qualify", "references", "returning",
-    "select", "show", "some", "summarize", "symmetric", "table", "then", "to", "trailing", "true", "union",
-    "unique", "unpivot", "using", "variadic", "when", "where", "window", "with",
+    "all", "alter", "analyse", "analyze", "and", "anti", "any", "array", "as", "asc", "asof", "asymmetric", "at",
+    "authorization", "between", "binary", "both", "by", "case", "cast", "check", "collate", "collation", "column",
+    "concurrently", "constraint", "create", "cross", "default", "deferrable", "desc", "describe", "distinct", "do",
+    "drop", "else", "end", "except", "false", "fetch", "for", "force", "foreign", "freeze", "from", "full", "glob",
+    "grant", "group", "having", "ilike", "in", "initially", "inner", "insert", "install", "intersect", "into", "is",
+    "isnull", "join", "lambda", "lateral", "leading", "left", "like", "limit", "map", "natural", "not", "notnull",
+    "null", "offset", "on", "only", "or", "order", "outer", "overlaps", "pivot", "pivot_longer", "pivot_wider",
+    "placing", "positional", "primary", "qualify", "references", "returning", "revoke", "right", "rollback",
+    "select", "semi", "show", "similar", "some", "summarize", "symmetric", "table", "tablesample", "then", "to",
+    "trailing", "true", "union", "unique", "unpack", "unpivot", "using", "variadic", "verbose", "when", "where",
+    "window", "with",
 ))  # fmt: skip
 _PLAIN = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _LOGICAL = {
