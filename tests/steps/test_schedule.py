@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hanse.names import ProductId
+from hanse.node.home.database import StoreDown
 from hanse.node.home.run_log import KEPT, ScheduledRun
 from tests.steps.mesh_of_two import CSV, files
 from tests.steps.walking import BASKETS, ORDERS, OWNER_GROWTH, edit, published
@@ -313,3 +314,50 @@ def wait_for(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_a_product_of_a_domain_s_own_repository_refreshes_itself(tmp_path: Path, clock: Clock) -> None:
+    whole = files() | {"sales/orders/build.yaml": DAILY.replace("../../data", "../data")}
+    given = {path.removeprefix("sales/"): text for path, text in whole.items() if path.startswith("sales/")}
+    given |= {"people.yaml": whole["people.yaml"]}
+    with opened(tmp_path, given, {"orders.csv": CSV}, clock=clock) as world:
+        world.node.scheduler._loop = world.loop
+        report = published(world, ORDERS)
+        assert report.ok, report
+        world.write("data/orders.csv", MORE)
+        clock.now += timedelta(days=1)
+        (run,) = turn(world)
+        assert (run.state, run.error, rows(world)) == ("done", None, 4)
+        clock.now += timedelta(days=1)
+        assert turn(world)[0].sequence is None, "the files are the published ones: nothing is new"
+
+
+def test_a_clock_that_was_ahead_once_does_not_stop_a_schedule(world: World, clock: Clock) -> None:
+    clock.now += timedelta(days=400)
+    assert len(turn(world)) == 1
+    clock.now = NOON + timedelta(hours=1)
+    assert len(turn(world)) == 1
+    clock.now = NOON.replace(hour=6) + timedelta(days=1)
+    assert len(turn(world)) == 2
+    assert len(turn(world)) == 2
+    clock.now += timedelta(days=1)
+    assert len(turn(world)) == 3
+
+
+def test_a_run_whose_end_could_not_be_noted_is_begun_again(
+    world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = world.node.homes["sales"].run_log
+    end = log.end
+
+    def full(*_: object, **__: object) -> None:
+        raise StoreDown("the disk is full")
+
+    world.write("data/orders.csv", MORE)
+    clock.now += timedelta(days=1)
+    monkeypatch.setattr(log, "end", full)
+    assert turn(world)[0].state == "running"
+    monkeypatch.setattr(log, "end", end)
+    (run,) = turn(world)
+    assert (run.state, run.starts) == ("done", 2)
+    assert sequence(world) == 2, "published once"

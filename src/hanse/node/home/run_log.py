@@ -52,6 +52,7 @@ class RunLog:
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._database, self._domain, self._clock, self._store = store.database, store.domain, clock, store
+        self.news = True  # whether something may wait that did not before
 
     def queue(self, product: ProductId, because: str, due_at: datetime) -> ScheduledRun:
         """Let a run of `product` wait; one that waits already stands for this reason too."""
@@ -64,6 +65,7 @@ class RunLog:
                 values |= {"state": WAITING, "due_at": instant(due_at), "queued_at": now}
                 connection.execute(sa.insert(tables.RUN).values(**values, merged=0, starts=0))
                 self._forget(connection, product)
+            self.news = True
             return self._read(connection.execute(sa.select(tables.RUN).where(of)).one())
 
     def begin(self, id: str) -> bool:
@@ -103,16 +105,18 @@ class RunLog:
                 body = {"run": id, "because": row.because, "error": dict(error or {})}
                 self._store.tell(connection, "run.failed", ProductId(self._domain, row.product), body)
 
-    def recover(self) -> list[ScheduledRun]:
-        """Let what ran when the node ended wait again; return it."""
+    def recover(self, going: Collection[str] = ()) -> list[ScheduledRun]:
+        """Let what is noted as running, and is not among `going`, wait again; return it."""
         with self._database.write() as connection:
-            rows = connection.execute(sa.select(tables.RUN).where(_RUN.state == RUNNING)).all()
+            running = sa.and_(_RUN.state == RUNNING, _RUN.id.not_in(going))
+            rows = connection.execute(sa.select(tables.RUN).where(running)).all()
             for row in rows:
                 also = sa.select(_RUN.number).where(_RUN.product == row.product, _RUN.state == WAITING)
                 # one that waits behind it does what both were to do
                 state = CANCELLED if connection.execute(also).first() is not None else WAITING
                 ended = {"ended_at": instant(self._clock())} if state == CANCELLED else {}
                 connection.execute(sa.update(tables.RUN).where(_RUN.number == row.number).values(state=state, **ended))
+        self.news = True
         return [self._read(row) for row in rows]
 
     def waiting(self) -> list[ScheduledRun]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hanse.node.node import Node
 
 MOST = 1000
+_FEW = 500  # products that one statement names
 # of a product that they may discover, readers are told these facts and no others
 _OF_PRODUCTS: Mapping[str, tuple[str, ...]] = {
     "product.published": ("sequence", "versions"),
@@ -163,14 +164,18 @@ def _told(
 ) -> list[HomeEvent]:
     """Events of products that may be known of, with the facts that may be."""
     names = FOLLOWED if wanted.following else frozenset(_OF_PRODUCTS)
+    few = products if len(products) <= _FEW else None  # a statement names so many; of more, all are looked through
+    size = most if few is not None else sys.maxsize if wanted.newest else MOST
+    ours = {product.name for product in products}
     found: list[HomeEvent] = []
     while len(found) < most:
-        page = home.store.events_of(names, products, after, most, newest=wanted.newest)
-        found += [_lessened(event, _OF_PRODUCTS[event.name]) for event in page if _may_know(home, ask, event)]
-        if len(page) < most or wanted.newest:
+        page = home.store.events_of(names, few, after, size, newest=wanted.newest)
+        known = (event for event in page if event.product in ours and _may_know(home, ask, event))
+        found += [_lessened(event, _OF_PRODUCTS[event.name]) for event in known]
+        if len(page) < size or wanted.newest:
             break
         after = instant(page[-1].at)
-    return found[:most]
+    return found[-most:] if wanted.newest else found[:most]
 
 
 def _own(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hanse.node.home.home import Home
     from hanse.node.home.values import Published
     from hanse.node.node import Node
+    from hanse.spec.schedule import Schedule
 
 LOG = logging.getLogger("hanse.schedule")
 _LOOK_SECONDS = 0.5
@@ -54,6 +55,8 @@ class Scheduler:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._seen: tuple[int, ...] = ()  # generations of the homes when it was last asked what is due
         self._next: datetime | None = None  # the next time of any schedule after that
+        self._ahead: dict[ProductId, datetime] = {}  # the next times of those whose last run is noted in the future
+        self._unsure: set[str] = set()  # domains where the end of a run could not be noted
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Go on with what was interrupted, and look from now on; `loop` is the one that the engine lives on."""
@@ -94,10 +97,10 @@ class Scheduler:
             latest = home.run_log.latest()
             for product, published, when in schedules(home):
                 last = latest.get(product)
-                since = published.at if last is None else max(published.at, last.queued_at)
-                at = when.next(since)
+                at = self._time(product, when, published.at if last is None else max(published.at, last.queued_at), now)
                 if at is not None and at <= now:
                     home.run_log.queue(product, SCHEDULE, at)
+                    self._ahead.pop(product, None)
                     at = when.next(now)
                 elif when.after_inputs and (moved := self._moved(home, product, published, last)) is not None:
                     home.run_log.queue(product, INPUT, moved)
@@ -107,12 +110,38 @@ class Scheduler:
     def begin(self) -> None:
         """Hand each waiting run whose product is free to a thread."""
         for home in self._node.homes.values():
+            if home.domain in self._unsure:
+                self._reclaim(home)
+            if not home.run_log.news:
+                continue
+            home.run_log.news = False
             for run in home.run_log.waiting():
                 with self._lock:
                     if run.product in self._going or self._ended.is_set():
+                        home.run_log.news = True  # it is for the next look
                         continue
                     going = self._going[run.product] = _Going(run.id)
                 self._threads.submit(self._run, home, run, going)
+
+    def _reclaim(self, home: Home) -> None:
+        """Let runs wait again that are noted as running and have ended."""
+        self._unsure.discard(home.domain)
+        with self._lock:
+            going = [one.id for one in self._going.values()]
+        try:
+            home.run_log.recover(going)
+        except BaseException:
+            self._unsure.add(home.domain)
+            raise
+
+    def _time(self, product: ProductId, when: Schedule, since: datetime, now: datetime) -> datetime | None:
+        """The first time of a schedule that no run stands for; a clock that was ahead once does not stop it."""
+        if since <= now:
+            self._ahead.pop(product, None)
+            return when.next(since)
+        if (at := self._ahead.get(product) or when.next(now)) is not None:
+            self._ahead[product] = at
+        return at
 
     def _look_on(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
@@ -145,11 +174,13 @@ class Scheduler:
         try:
             if home.run_log.begin(run.id):
                 self._work(home, run, going.cancelled)
-        except Exception:  # the store refuses: the run stays as it is noted, and the next start goes on with it
+        except Exception:  # the store refuses: the run stays as it is noted, and is begun again
             LOG.exception("run %s could not be noted", run.id)
+            self._unsure.add(home.domain)
         finally:
             with self._lock:
                 self._going.pop(run.product, None)
+            home.run_log.news = True
 
     def _work(self, home: Home, run: ScheduledRun, cancelled: threading.Event) -> None:
         assert self._loop is not None
