@@ -81,3 +81,8 @@ def test_a_reader_that_goes_away_is_no_failure() -> None:
         assert verb.stdout is not None
         verb.stdout.close()
         assert verb.wait(60) == 0
+
+
+def test_an_event_is_explained_as_an_error_is() -> None:
+    assert "(event)" in hanse("explain", "run.failed").stdout
+    assert json.loads(hanse("explain", "run.failed", "--json").stdout)["name"] == "run.failed"

@@ -19,7 +19,7 @@ _NO_NEWS = "No news of what you follow. hanse follow tells what that is, hanse f
 @click.command("events")
 @click.option("--following", is_flag=True, help="Only news of the products that you follow.")
 @click.option("--product", metavar="ID", help="Only of this product.")
-@click.option("--domain", help="Only of this domain.")
+@click.option("--domain", metavar="DOMAIN", help="Only of this domain.")
 @click.option("--after", metavar="CURSOR", help="From this place on: the cursor of an earlier answer (--json).")
 @click.option("--follow", is_flag=True, help="Go on with what happens from now on.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)

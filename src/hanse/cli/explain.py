@@ -25,8 +25,13 @@ from hanse.names import nearest
 def command(ctx: click.Context, code: str | None) -> None:
     """Print what CODE means, why it is so and what mends it; without CODE, list all codes.
 
-    `hanse explain words` prints the words of a mesh, `hanse explain grant` one of them.
+    `hanse explain words` prints the words of a mesh, `hanse explain grant` one of them; CODE may be an event's name.
     """
+    from hanse.node.events import EVENTS
+
+    if code is not None and code in EVENTS:
+        _event(code, EVENTS[code], state(ctx).json)
+        return
     if code == "words" or (code is not None and words.find(code) is not None):
         _words(words.WORDS if code == "words" else [found for found in [words.find(code)] if found], state(ctx).json)
         return
@@ -55,6 +60,13 @@ def command(ctx: click.Context, code: str | None) -> None:
     click.echo(f"{one.slug}  ({one.kind.value})\n\n{one.title}.\n")
     for label, text in (("why", one.why), ("mend", one.mend)):
         click.echo(textwrap.fill(text, 96, initial_indent=f"{label + ':':<7}", subsequent_indent=" " * 7))
+
+
+def _event(name: str, what: str, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"schema": "hanse.event/1", "name": name, "what": what}, indent=2))
+    else:
+        click.echo(f"{name}  (event)\n\n{what}")
 
 
 def _words(told: Sequence[Word], as_json: bool) -> None:

@@ -13,7 +13,7 @@ from hanse.names import ProductId
 
 
 @click.command("follow")
-@click.argument("id", metavar="ID", required=False)
+@click.argument("id", metavar="[ID]", required=False)
 @click.pass_context
 def command(ctx: click.Context, id: str | None) -> None:
     """Follow a product: new versions, deprecations, breaking changes, failed runs and missed service levels are told.
