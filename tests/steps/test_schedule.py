@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -361,3 +362,18 @@ def test_a_run_whose_end_could_not_be_noted_is_begun_again(
     (run,) = turn(world)
     assert (run.state, run.starts) == ("done", 2)
     assert sequence(world) == 2, "published once"
+
+
+def test_over_two_years_of_a_node_s_clock_each_day_has_its_one_run(world: World, clock: Clock) -> None:
+    edit(world, "sales/orders/build.yaml", '"0 6 * * *"', '{cron: "30 2 * * *", zone: Europe/Berlin}')
+    published(world, ORDERS)
+    log, days = world.node.homes["sales"].run_log, []
+    end = NOON + timedelta(days=730)
+    while clock.now < end:
+        clock.now += timedelta(hours=12)
+        world.node.scheduler.due()
+        for run in log.waiting():
+            days.append(run.due_at.astimezone(ZoneInfo("Europe/Berlin")).date())
+            log.begin(run.id)
+            log.end(run.id, "done", result=None, error=None, told=False)
+    assert days == [NOON.date() + timedelta(days=day) for day in range(1, 731)]
