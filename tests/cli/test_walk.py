@@ -95,6 +95,10 @@ def _again(hanse: Run, project: Path) -> None:
     assert (new["state"], new["sequence"]) == ("published", 2), "a refresh is a publication under the same version"
     (project / "data/orders.csv").write_text(CSV)
     hanse("publish", "--only", "sales/orders", "--yes")
+    runs = json.loads(hanse("runs", "--json").stdout)["runs"]
+    assert {(run["verb"], run["product"]) for run in runs} == {("build", "sales/orders"), ("publish", "sales/orders")}
+    assert "publish.done" in hanse("runs", runs[0]["id"]).stdout
+    assert hanse("as", "stranger", "--", "runs").stdout == ""
     assert hanse("publish", "0123456789ab", status=2)
     assert "hanse publish --only sales/orders" in hanse("publish", "sales/orders", status=2).stderr
     assert "nobody has granted" not in hanse("status").stdout

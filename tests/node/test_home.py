@@ -20,12 +20,15 @@ from hanse.engine.snapshot import DataFile, LineSnapshot, StoredColumn, TableSna
 from hanse.governance.chain import ChainEntry, Head, verify_chain
 from hanse.governance.decision import Grant
 from hanse.names import PortLine, ProductId
+from hanse.node.events import Event
 from hanse.node.home import Home, HomeLocked
 from hanse.node.home.codec import moment
 from hanse.node.home.database import NewerStore, StoreDown, StoreUnreadable
 from hanse.node.home.lock import Lock, holder
+from hanse.node.home.run_log import KEPT
 from hanse.node.home.tables import AUDIT_ENTRY, AUDIT_HEAD
 from hanse.node.home.values import LineRecord, Publication
+from hanse.node.runs import Run, RunEvent
 from hanse.spec.types import Field, ListOf, MapOf, Scalar, Struct
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -454,4 +457,23 @@ def test_events_that_are_told_at_once_are_one_after_the_other(make: Callable[[],
     found = home.store.events_of(["plan.accepted"], None, "", 100)
     assert len({one.at for one in found}) == 40
     assert [one.at for one in found] == sorted(one.at for one in found)
+    home.close()
+
+
+def test_what_people_began_is_kept_with_what_became_of_it_and_no_row_that_it_showed(make: Callable[[], Home]) -> None:
+    home = make()
+    log = home.run_log
+    event = RunEvent(1, NOW, Event("test.done", "8 ok", {"product": "sales/orders"}))
+    result = {"ok": False, "samples": ["secret"], "products": [{"product": "sales/orders", "state": "blocked"}]}
+    for number in range(KEPT + 3):
+        log.keep(Run(f"run-{number}", "test", "person:ada", "done", NOW, NOW, (event,), result), ORDERS)
+    log.queue(ORDERS, "schedule", NOW)
+    assert [run.because for run in log.latest().values()] == ["schedule"]
+    log.recover()
+    kept = [run for run in log.newest(1000) if run.because == "person"]
+    assert len(kept) == KEPT
+    assert (kept[0].verb, kept[0].by, kept[0].state, kept[0].product) == ("test", "person:ada", "done", ORDERS)
+    assert kept[0].result == {"ok": False, "products": [{"product": "sales/orders", "state": "blocked"}]}
+    assert [one["text"] for one in log.events(kept[0].id)] == ["8 ok"]
+    assert log.events("run-0") == []
     home.close()

@@ -14,7 +14,7 @@ import pytest
 
 from hanse.names import ProductId
 from hanse.node.home.database import StoreDown
-from hanse.node.home.run_log import KEPT, ScheduledRun
+from hanse.node.home.run_log import KEPT, NotedRun
 from tests.steps.mesh_of_two import CSV, files
 from tests.steps.walking import BASKETS, ORDERS, OWNER_GROWTH, edit, published
 from tests.steps.world import NOON, World, opened
@@ -54,18 +54,18 @@ def world(tmp_path: Path, clock: Clock) -> Iterator[World]:
         yield world
 
 
-def runs(world: World, product: ProductId = ORDERS) -> list[ScheduledRun]:
+def runs(world: World, product: ProductId = ORDERS) -> list[NotedRun]:
     return world.node.homes[product.domain].run_log.newest(1000, [product])
 
 
-def turn(world: World, product: ProductId = ORDERS) -> list[ScheduledRun]:
+def turn(world: World, product: ProductId = ORDERS) -> list[NotedRun]:
     """Let the scheduler look once, and wait until nothing runs."""
     world.node.scheduler.due()
     world.node.scheduler.begin()
     return ended(world, product)
 
 
-def ended(world: World, product: ProductId = ORDERS) -> list[ScheduledRun]:
+def ended(world: World, product: ProductId = ORDERS) -> list[NotedRun]:
     until = time.monotonic() + 30
     while world.node.scheduler._going and time.monotonic() < until:
         time.sleep(0.01)

@@ -47,8 +47,8 @@ def _list(ctx: click.Context, limit: int) -> None:
     if not told["runs"]:
         render.talk("Nothing of yours ran. Next: hanse plan; or add schedule: to a build.yaml")
         return
-    rows = [(r["id"], r["verb"], r["by"], _state(r), _when(r), _made(r)) for r in told["runs"]]
-    heads = ("run", "verb", "by", "state", "started", "result")
+    rows = [(r["id"], r["verb"], _of(r), r["by"], _state(r), _when(r), _made(r)) for r in told["runs"]]
+    heads = ("run", "verb", "product", "by", "state", "started", "result")
     click.echo("\n".join(render.table(heads, rows, width=render.columns_of_terminal(), colour=render.is_terminal())))
 
 
@@ -90,6 +90,15 @@ def _cancel(ctx: click.Context, id: str) -> None:
         click.echo(f"{id} {_state(told)}")
 
 
+def _of(run: dict[str, Any]) -> str:
+    """The product that a run was about; of several the first, and how many more."""
+    if run.get("product"):
+        return str(run["product"])
+    result = run.get("result")
+    named = [str(one.get("product")) for one in result.get("products", ())] if isinstance(result, dict) else []
+    return f"{named[0]} and {len(named) - 1} more" if len(named) > 1 else "".join(named)
+
+
 def _when(run: dict[str, Any]) -> str:
     return render.ago(run["started_at"] or run["queued_at"])
 
@@ -98,7 +107,7 @@ def _made(run: dict[str, Any]) -> str:
     """What came of a scheduled run, in words."""
     if run.get("problem"):
         return str(run["problem"].get("code", ""))
-    if run["state"] == "done" and "sequence" in run:
+    if run["state"] == "done" and run.get("because") in ("schedule", "input"):
         return f"publication {run['sequence']}" if run["sequence"] else "nothing new"
     return ""
 

@@ -25,7 +25,7 @@ from hanse.node.layout import domains_of, mesh_of
 from hanse.node.names import Names
 from hanse.node.outbox import deliver
 from hanse.node.people import ISSUER, People, audience, issuer_key
-from hanse.node.runs import Runs
+from hanse.node.runs import Run, Runs
 from hanse.node.scheduling.scheduler import Scheduler
 from hanse.node.sign_ins import Issue, SignIns
 from hanse.node.sources import FOLDER, Sources
@@ -62,7 +62,7 @@ class Node:
         self.sources = Sources(settings, engine)
         self.people = People(settings.project / "people.yaml")
         self.issuer = ISSUER
-        self.runs = Runs(clock)
+        self.runs = Runs(clock, kept=self._keep)
         self.reads = Reads()
         for home in homes.values():
             home.reads = self.reads  # a question reads in several
@@ -138,6 +138,15 @@ class Node:
             held = (seen, project({said: file.read_text(encoding="utf-8")})[0].domains.get(name))
             self._domains[name] = held
         return held[1]
+
+    def _keep(self, run: Run) -> None:
+        """Note a run that has ended in the home of each domain that it worked in."""
+        products = {
+            ProductId.parse(str(named)) for one in run.events if (named := one.event.data.get("product")) is not None
+        }
+        for domain in sorted({product.domain for product in products}):
+            if (home := self.homes.get(domain)) is not None:
+                home.run_log.keep(run, next(iter(products)) if len(products) == 1 else None)
 
     def repair(self) -> None:
         """Do what a crash left undone: Iceberg's main follows each current publication, events are handed on.

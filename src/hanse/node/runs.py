@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,8 +32,8 @@ class UnknownRun(HanseError):
         "run.unknown",
         Kind.NOT_FOUND,
         "There is no such run",
-        f"A node remembers the last {_KEPT} runs that people began while it lives, and shows each to who began it; "
-        "the last 100 scheduled ones of a product are kept, for who may publish it.",
+        "The last 100 runs that people began in a domain, and the last 100 scheduled ones of each product, are kept "
+        "and shown to who may publish there.",
         "hanse runs lists yours.",
     )
 
@@ -133,10 +133,12 @@ class _Going:
 
 
 class Runs:
-    """Starts work in threads and remembers what it told."""
+    """Starts work in threads and remembers what it told; `kept` is given each run that has ended."""
 
-    def __init__(self, clock: Callable[[], datetime], threads: int = 4) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Callable[[], datetime], threads: int = 4, kept: Callable[[Run], None] = lambda _: None
+    ) -> None:
+        self._clock, self._kept = clock, kept
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="run")
         self._runs: OrderedDict[str, _Going] = OrderedDict()
         self._lock = threading.Lock()
@@ -226,6 +228,11 @@ class Runs:
             id = secrets.token_hex(4)
             LOG.exception("run %s failed, fault %s", going.id, id)
             error, state = FailedError(f"a fault in hanse, {id}", mend=f"look for {id} in the node's log"), FAILED
+        ended_at = self._clock()
+        try:
+            self._kept(replace(going.now(), state=state, ended_at=ended_at, result=result, error=error))
+        except Exception:  # what it did stands, and its caller is told
+            LOG.exception("run %s could not be noted", going.id)
         with going.changed:
-            going.result, going.error, going.ended_at, going.state = result, error, self._clock(), state
+            going.result, going.error, going.ended_at, going.state = result, error, ended_at, state
             going.changed.notify_all()

@@ -165,8 +165,10 @@ RUN = Table(
     METADATA,
     Column("number", Integer, primary_key=True, autoincrement=True),
     Column("id", String(32), nullable=False, unique=True),
-    Column("product", String(63), nullable=False),
-    Column("because", String(16), nullable=False),  # schedule, input
+    Column("verb", String(16), nullable=False),  # refresh, build, test, publish
+    Column("by", String(255), nullable=False),
+    Column("product", String(63), nullable=False),  # empty: several
+    Column("because", String(16), nullable=False),  # schedule, input, person
     Column("state", String(16), nullable=False),  # waiting, running, done, failed, cancelled
     Column("due_at", String(32), nullable=False),
     Column("queued_at", String(32), nullable=False),

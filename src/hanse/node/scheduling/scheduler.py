@@ -16,7 +16,7 @@ from hanse.errors import FailedError, HanseError
 from hanse.names import ProductId
 from hanse.node.builds.stream import BuildCancelled
 from hanse.node.events import Event
-from hanse.node.home.run_log import CANCELLED, DONE, FAILED, INPUT, SCHEDULE, WAITING, ScheduledRun
+from hanse.node.home.run_log import CANCELLED, DONE, FAILED, INPUT, SCHEDULE, WAITING, NotedRun
 from hanse.node.outbox import deliver
 from hanse.node.runs import RunCancelled
 from hanse.node.scheduling.accepted import schedules
@@ -37,6 +37,7 @@ class _Going:
     """A run that a thread has, or will have."""
 
     id: str
+    product: ProductId
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -79,12 +80,12 @@ class Scheduler:
             going.cancelled.set()
         waiting.join()
 
-    def cancel(self, home: Home, run: ScheduledRun) -> None:
+    def cancel(self, home: Home, run: NotedRun) -> None:
         """Stop a run that waits or goes on; one that has ended stays as it is."""
         with self._lock:
-            going = self._going.get(run.product)
-            if going is not None and going.id == run.id:
-                going.cancelled.set()
+            for going in self._going.values():
+                if going.id == run.id:
+                    going.cancelled.set()
         now = home.run_log.get(run.id)
         if now is not None and now.state == WAITING:
             home.run_log.end(run.id, CANCELLED, result=None, error=None, told=False)
@@ -116,12 +117,13 @@ class Scheduler:
                 continue
             home.run_log.news = False
             for run in home.run_log.waiting():
+                assert run.product is not None, "what a schedule begins is of one product"
                 with self._lock:
                     if run.product in self._going or self._ended.is_set():
                         home.run_log.news = True  # it is for the next look
                         continue
-                    going = self._going[run.product] = _Going(run.id)
-                self._threads.submit(self._run, home, run, going)
+                    going = self._going[run.product] = _Going(run.id, run.product)
+                self._threads.submit(self._run, home, going)
 
     def _reclaim(self, home: Home) -> None:
         """Let runs wait again that are noted as running and have ended."""
@@ -156,9 +158,7 @@ class Scheduler:
     def _generations(self) -> tuple[int, ...]:
         return tuple(home.store.generation for home in self._node.homes.values())
 
-    def _moved(
-        self, home: Home, product: ProductId, published: Published, last: ScheduledRun | None
-    ) -> datetime | None:
+    def _moved(self, home: Home, product: ProductId, published: Published, last: NotedRun | None) -> datetime | None:
         """When an input was published after the latest run of `product` was put in line."""
         since = last.queued_at if last is not None else home.store.products()[product].known_since
         moved = [
@@ -170,10 +170,10 @@ class Scheduler:
         ]
         return max(moved, default=None)
 
-    def _run(self, home: Home, run: ScheduledRun, going: _Going) -> None:
+    def _run(self, home: Home, run: _Going) -> None:
         try:
             if home.run_log.begin(run.id):
-                self._work(home, run, going.cancelled)
+                self._work(home, run)
         except Exception:  # the store refuses: the run stays as it is noted, and is begun again
             LOG.exception("run %s could not be noted", run.id)
             self._unsure.add(home.domain)
@@ -182,7 +182,7 @@ class Scheduler:
                 self._going.pop(run.product, None)
             home.run_log.news = True
 
-    def _work(self, home: Home, run: ScheduledRun, cancelled: threading.Event) -> None:
+    def _work(self, home: Home, run: _Going) -> None:
         assert self._loop is not None
 
         def progress(event: Event) -> None:
@@ -192,7 +192,7 @@ class Scheduler:
         error: Mapping[str, Any] | None = None
         try:
             asyncio.run_coroutine_threadsafe(self._node.engine.start(), self._loop).result()
-            result = refresh(self._node, run.product, self._tries, progress, cancelled)
+            result = refresh(self._node, run.product, self._tries, progress, run.cancelled)
             state = DONE if result["ok"] else FAILED
             error = None if result["ok"] else _problem(result["products"][0]["finding"])
         except (RunCancelled, BuildCancelled) as stopped:

@@ -1,4 +1,4 @@
-"""The scheduled runs that somebody may look at: those of products that they may publish."""
+"""The runs that homes keep, as somebody may look at them: those of domains in which they may publish."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hanse.governance.decide import SCOPES
 from hanse.governance.decision import Action, Principal
 from hanse.names import ProductId
-from hanse.node.home.run_log import ScheduledRun
+from hanse.node.home.run_log import NotedRun
 from hanse.node.permission import allowed
 from hanse.node.runs import UnknownRun
 from hanse.node.scheduling.accepted import schedules
@@ -24,9 +24,9 @@ _LOOK_SECONDS = 0.2
 
 
 def listed(node: Node, principal: Principal, most: int) -> list[dict[str, Any]]:
-    """The newest scheduled runs that `principal` may see, without their logs."""
-    found = [run for home in _own(node, principal, only_look=True) for run in home.run_log.newest(most)]
-    return [as_json(run) for run in sorted(found, key=lambda one: one.queued_at, reverse=True)[:most]]
+    """The newest runs that `principal` may see, without their logs."""
+    found = {run.id: run for home in _own(node, principal, only_look=True) for run in home.run_log.newest(most)}
+    return [as_json(run) for run in sorted(found.values(), key=lambda one: one.queued_at, reverse=True)[:most]]
 
 
 def one(node: Node, principal: Principal, id: str, after: int = 0) -> dict[str, Any]:
@@ -58,13 +58,13 @@ def upcoming(home: Home, now: datetime) -> dict[ProductId, datetime | None]:
     return {product: when.next(now) for product, _, when in schedules(home)}
 
 
-def as_json(run: ScheduledRun) -> dict[str, Any]:
+def as_json(run: NotedRun) -> dict[str, Any]:
     """A run as the surface shows it."""
     return {
         "id": run.id,
-        "verb": "refresh",
-        "by": f"product:{run.product}",
-        "product": str(run.product),
+        "verb": run.verb,
+        "by": run.by,
+        "product": None if run.product is None else str(run.product),
         "because": run.because,
         "state": run.state,
         "due_at": run.due_at.isoformat(),
@@ -89,7 +89,7 @@ def _own(node: Node, principal: Principal, *, only_look: bool) -> Iterator[Home]
             yield home
 
 
-def _found(node: Node, principal: Principal, id: str, *, only_look: bool) -> tuple[Home, ScheduledRun]:
+def _found(node: Node, principal: Principal, id: str, *, only_look: bool) -> tuple[Home, NotedRun]:
     for home in _own(node, principal, only_look=only_look):
         if (run := home.run_log.get(id)) is not None:
             return home, run

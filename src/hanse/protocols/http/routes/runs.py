@@ -22,14 +22,14 @@ _SCHEMA = {"schema": "hanse.run/1"}
     "GET",
     "/runs",
     "read",
-    "Your latest runs and the scheduled ones of products that you may publish, newest first.",
+    "Your latest runs, and all those of domains in which you may publish, newest first.",
     parameters=("limit",),
 )
 async def runs(call: Call) -> Response:
     limit = limit_of(call.params.get("limit"), 20)
-    own = [told(run) for run in call.node.runs.list(call.principal, limit)]
-    by_themselves = [_SCHEMA | run for run in await call.work(shown.listed, call.node, call.principal, limit)]
-    newest = sorted(own + by_themselves, key=lambda run: run["started_at"] or run["queued_at"], reverse=True)
+    found = {run["id"]: _SCHEMA | run for run in await call.work(shown.listed, call.node, call.principal, limit)}
+    found |= {run.id: found.get(run.id, {}) | told(run) for run in call.node.runs.list(call.principal, limit)}
+    newest = sorted(found.values(), key=lambda run: run["started_at"] or run["queued_at"], reverse=True)
     return document({"schema": "hanse.runs/1", "runs": newest[:limit]})
 
 

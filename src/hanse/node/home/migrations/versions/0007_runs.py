@@ -1,4 +1,4 @@
-"""Runs that a schedule began, with their logs."""
+"""Runs, with their logs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ def upgrade() -> None:
         "run",
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
         sa.Column("id", sa.String(32), nullable=False, unique=True),
+        sa.Column("verb", sa.String(16), nullable=False),
+        sa.Column("by", sa.String(255), nullable=False),
         sa.Column("product", sa.String(63), nullable=False),
         sa.Column("because", sa.String(16), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
