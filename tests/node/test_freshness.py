@@ -16,19 +16,11 @@ from hanse.node.freshness import Watch, told
 from hanse.node.steps.query import query
 from tests.steps.mesh_of_two import CSV, KEY, PUBLIC, contract, files, product
 from tests.steps.walking import OWNER_SALES, STRANGER, published
-from tests.steps.world import NOON, World, opened
+from tests.steps.world import Clock, World, opened
 
 EVENTS = ProductId("sales", "events")
 COLUMNS = [("id", "integer", "BIGINT", KEY), ("happened", "timestamp", "TIMESTAMP", PUBLIC)]
 LEVEL = "slaProperties:\n  - {property: latency, value: 1, unit: h, element: events.happened}\n"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> Any:
-        return self.now
 
 
 @pytest.fixture

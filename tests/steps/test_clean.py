@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,9 @@ from hanse.node.steps.query import query
 from hanse.node.steps.rollback import rollback
 from tests.steps.mesh_of_two import CSV, files
 from tests.steps.walking import ORDERS, OWNER_SALES, STRANGER, published
-from tests.steps.world import NOON, World, opened
+from tests.steps.world import NOON, Clock, World, opened
 
 KEEP = "keep: {days: 10, at_least: 2}\n"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from hanse.node.home.database import StoreDown
 from hanse.node.home.run_log import KEPT, NotedRun
 from tests.steps.mesh_of_two import CSV, files
 from tests.steps.walking import BASKETS, ORDERS, OWNER_GROWTH, edit, published
-from tests.steps.world import NOON, World, opened
+from tests.steps.world import NOON, Clock, World, opened
 
 BUILD = "sources:\n  raw: {kind: files, path: ../../data/orders.csv}\ntables:\n  orders: {sql: orders.sql}\n"
 DAILY = BUILD + 'schedule: "0 6 * * *"\n'
@@ -27,16 +27,6 @@ SLOW = (
     "FROM raw a, raw b, raw c, raw d WHERE hash(a.id, b.id, c.id, d.id) <> 0 GROUP BY a.id\n"
 )
 MORE = CSV + "4,cyd,cyd@x.org,3\n"
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture

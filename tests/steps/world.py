@@ -24,6 +24,16 @@ from hanse.spec.project import project
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
 def person(name: str, team: str) -> Principal:
     return Principal(PrincipalKind.PERSON, name, frozenset({team}), scopes=frozenset({"read", "build", "administer"}))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from hanse.cli import render
+from hanse.cli.files import created
 from hanse.cli.state import state
 from hanse.names import RESERVED_DOMAINS, is_name
 
@@ -41,7 +42,7 @@ def command(ctx: click.Context, domain: str | None, support: str) -> None:
         near = slug(name) if slug(name) not in RESERVED_DOMAINS else f"{slug(name)}_data"
         raise _usage(ctx, f"{name[:63]!r} cannot be the name of a domain", f"hanse init {near}")
     texts = _first(name, support) if above is None else _added(ctx, root, name, support)
-    wrote = [path for path, text in texts.items() if _created(root / path, text)]
+    wrote = [path for path, text in texts.items() if created(root / path, text)]
     team = f"add the team {name} to people.yaml, then " if above is not None else ""
     said = f"Next: {team}hanse new product NAME --from FILE, a folder or a table"
     _told(ctx, name, wrote, said if wrote else "Every file is there; nothing was written.")
@@ -86,13 +87,3 @@ def _told(ctx: click.Context, domain: str, wrote: list[str], text: str) -> None:
     for path in wrote:
         click.echo(f"wrote  {path}")
     click.echo(f"\n{text}" if wrote else text)
-
-
-def _created(path: Path, text: str) -> bool:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        return False
-    return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hanse.cli import render
+from hanse.cli.files import created
 from hanse.cli.findings import printable
 from hanse.cli.state import state
 
@@ -54,7 +55,7 @@ def product(ctx: click.Context, /, name: str, source: str, data: str, **said: st
     made = draft(
         settings_of(root), whole, Asked(_id(ctx, root, name, list(whole.domains)), source, data, **said), Path.cwd()
     )
-    wrote = [path for path, text in made.texts.items() if _created(root / path, text)]
+    wrote = [path for path, text in made.texts.items() if created(root / path, text)]
     if state(ctx).json:
         render.document(_document(made, wrote))
         return
@@ -76,16 +77,6 @@ def _id(ctx: click.Context, root: Path, name: str, domains: list[str]) -> Produc
     if not is_name(own):
         raise click.UsageError(f"{own[:63]!r} cannot be the name of a product: write {domain}/{slug(own)}", ctx)
     return ProductId(domain, own)
-
-
-def _created(path: Path, text: str) -> bool:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        return False
-    return True
 
 
 def _show(made: Draft, wrote: list[str]) -> None:
