@@ -367,3 +367,36 @@ def test_over_two_years_of_a_node_s_clock_each_day_has_its_one_run(world: World,
             log.begin(run.id)
             log.end(run.id, "done", result=None, error=None, told=False)
     assert days == [NOON.date() + timedelta(days=day) for day in range(1, 731)]
+
+
+def test_a_run_that_waits_for_its_source_keeps_no_other_from_going_on(tmp_path: Path, clock: Clock) -> None:
+    server = Flaky()
+    given = files() | {
+        "sales/orders/build.yaml": DAILY.replace(
+            "{kind: files, path: ../../data/orders.csv}",
+            f"{{kind: http, url: 'http://127.0.0.1:{server.port}/orders.csv', unchecked: true}}",
+        ),
+        "growth/baskets/build.yaml": files()["growth/baskets/build.yaml"] + 'schedule: "0 6 * * *"\n',
+    }
+    egress = (f"127.0.0.1:{server.port}",)
+    with (
+        server,
+        opened(tmp_path, given, {}, clock=clock, egress=egress, source_wait_seconds=600, runs_at_once=1) as world,
+    ):
+        scheduler = world.node.scheduler
+        scheduler._loop = world.loop
+        published(world, ORDERS)
+        published(world, BASKETS, by=OWNER_GROWTH)
+        server.down = 99
+        clock.now += timedelta(days=1)
+        scheduler.due()
+
+        def done() -> bool:
+            scheduler.begin()
+            return runs(world, BASKETS)[0].state == "done" and runs(world)[0].state == "running"
+
+        wait_for(done)
+        began = time.monotonic()
+        scheduler.cancel(world.node.homes["sales"], runs(world)[0])
+        assert ended(world)[0].state == "cancelled"
+        assert time.monotonic() - began < 2

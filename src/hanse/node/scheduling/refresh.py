@@ -47,17 +47,23 @@ class Tries:
 
 
 def refresh(
-    node: Node, product: ProductId, tries: Tries, progress: Progress, cancelled: threading.Event
+    node: Node,
+    product: ProductId,
+    tries: Tries,
+    progress: Progress,
+    cancelled: threading.Event,
+    rest: Callable[[float], bool],
 ) -> Mapping[str, Any]:
     """Build, test and publish `product` as it was accepted, by itself; a source that cannot be reached is waited for.
 
-    What became of it, as `hanse publish` tells it. Raises `RunCancelled`, `NoLongerServed`, and what stops a plan.
+    `rest` waits so many seconds and tells whether it was cancelled. Returns what became of the product, as
+    `hanse publish` tells it. Raises `RunCancelled`, `NoLongerServed`, and what stops a plan.
     """
     from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
     def wait(seconds: float) -> None:
         progress(Event("run.waits", f"wait  a source cannot be reached; again in {seconds:.0f} s", {}))
-        if cancelled.wait(seconds):
+        if rest(seconds):
             raise RunCancelled("the run was cancelled", mend="the schedule begins the next one")
 
     retrying = Retrying(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("hanse.schedule")
 _LOOK_SECONDS = 0.5
+_MOST_RESTING = 62  # runs that wait for a source at once
 
 
 @dataclass(slots=True)
@@ -39,6 +40,15 @@ class _Going:
     id: str
     product: ProductId
     cancelled: threading.Event = field(default_factory=threading.Event)
+    rests: bool = False  # it waits to reach a source again, and others may go on
+
+    def rest(self, seconds: float) -> bool:
+        """Wait so long; whether it was cancelled meanwhile."""
+        self.rests = True
+        try:
+            return self.cancelled.wait(seconds)
+        finally:
+            self.rests = False
 
 
 class Scheduler:
@@ -48,7 +58,8 @@ class Scheduler:
         self._node = node
         settings = node.settings
         self._tries = Tries(settings.source_tries, settings.source_wait_seconds)
-        self._threads = ThreadPoolExecutor(settings.runs_at_once, thread_name_prefix="schedule")
+        self._at_once = settings.runs_at_once
+        self._threads = ThreadPoolExecutor(self._at_once + _MOST_RESTING, thread_name_prefix="schedule")
         self._going: dict[ProductId, _Going] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -119,7 +130,8 @@ class Scheduler:
             for run in home.run_log.waiting():
                 assert run.product is not None, "what a schedule begins is of one product"
                 with self._lock:
-                    if run.product in self._going or self._ended.is_set():
+                    working = sum(not one.rests for one in self._going.values())
+                    if run.product in self._going or working >= self._at_once or self._ended.is_set():
                         home.run_log.news = True  # it is for the next look
                         continue
                     going = self._going[run.product] = _Going(run.id, run.product)
@@ -192,7 +204,7 @@ class Scheduler:
         error: Mapping[str, Any] | None = None
         try:
             asyncio.run_coroutine_threadsafe(self._node.engine.start(), self._loop).result()
-            result = refresh(self._node, run.product, self._tries, progress, run.cancelled)
+            result = refresh(self._node, run.product, self._tries, progress, run.cancelled, run.rest)
             state = DONE if result["ok"] else FAILED
             error = None if result["ok"] else _problem(result["products"][0]["finding"])
         except (RunCancelled, BuildCancelled) as stopped:
