@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -42,3 +43,13 @@ def test_every_place_that_the_architecture_names_exists() -> None:
     table = text.split("## Where a change goes")[1]
     for path in re.findall(r"`([a-z_/]+(?:\.py|\.cedar|/))`", table):
         assert (ROOT / "src" / "hanse" / path).exists(), path
+
+
+def test_every_event_that_the_code_tells_is_documented() -> None:
+    from hanse.node.events import EVENTS
+
+    told = set()
+    for file in (ROOT / "src" / "hanse" / "node").rglob("*.py"):
+        told |= set(re.findall(r'(?:Event\(|\.tell\([^"\n]*)"([a-z]+\.[a-z-]+)"', file.read_text()))
+    assert {"test.done", "build.started", "publish.done", "run.failed"} <= told
+    assert told <= set(EVENTS)

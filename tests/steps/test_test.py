@@ -151,7 +151,7 @@ def test_staged_data_is_tested_and_its_report_is_kept_on_the_stage(data: Data) -
     [stage_] = home.store.stages(ORDERS).values()
     assert stage_.report == line.id
     assert home.store.report(line.id)["tested"] == line.value["tested"]
-    assert [event.kind for event in data.events] == ["test.started", "test.finished"]
+    assert [event.kind for event in data.events] == ["test.started", "test.done"]
 
 
 def test_good_data_passes_and_published_data_is_tested_when_nothing_waits(data: Data) -> None:

@@ -211,7 +211,13 @@ def _work(
                 if failed:
                     _tell(run, _input_failed(tasks[table], failed), len(order), progress)
                     continue
-                progress(Event("build.started", f"{table} …", {"table": str(table), **_count(run, order)}))
+                progress(
+                    Event(
+                        "build.started",
+                        f"{table} …",
+                        {"product": str(table.product), "table": str(table), **_count(run, order)},
+                    )
+                )
                 running[threads.submit(_one, builder, run, tasks[table], keep_staged)] = table
             if running:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -125,7 +125,7 @@ def test(
         files = project.products[product]
         _permitted(node, project, product, principal)
         for line, contract, snapshot, staged in _lines(home, files, stage):
-            progress(Event("test.started", f"{line} …", {"line": str(line)}))
+            progress(Event("test.started", f"{line} …", {"product": str(product), "line": str(line)}))
             with Others(node, project, product) as others:
                 task = Task(
                     text=contract.text,
@@ -147,7 +147,7 @@ def test(
             known += answer.known
             count = wire.counts([value])
             said = f"{line}: {count['ok']} ok, {count['fail'] + count['error']} fail, {count['warn']} warn"
-            progress(Event("test.finished", said, {"line": str(line), "ok": value["ok"], **count}))
+            progress(Event("test.done", said, {"product": str(product), "line": str(line), "ok": value["ok"], **count}))
     return ProductsReport(tuple(reports), tuple(dict.fromkeys(known)))
 
 
