@@ -50,6 +50,6 @@ def test_every_event_that_the_code_tells_is_documented() -> None:
 
     told = set()
     for file in (ROOT / "src" / "hanse" / "node").rglob("*.py"):
-        told |= set(re.findall(r'(?:Event\(|\.tell\([^"\n]*)"([a-z]+\.[a-z-]+)"', file.read_text()))
+        told |= set(re.findall(r'(?:Event\(\s*|\.tell\([^"\n]*)"([a-z]+\.[a-z-]+)"', file.read_text()))
     assert {"test.done", "build.started", "publish.done", "run.failed"} <= told
     assert told <= set(EVENTS)
