@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
 from pyiceberg.table import Table
-from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.metadata import TableMetadata, TableMetadataV2
 from sqlalchemy.exc import OperationalError
 
 from hanse.engine.storage.durable import NotDurable
@@ -63,6 +63,17 @@ def _lock(catalog: Path) -> Lock:
         return _LOCKS.setdefault(catalog.resolve(), Lock())
 
 
+class _Metadata(TableMetadataV2):  # type: ignore[misc,unused-ignore]
+    """A table's metadata that shares its parts with its copies.
+
+    PyIceberg makes each update on a copy of its own and copies all of it deeply in the end: with a thousand snapshots
+    that costs more than all the rest of a commit.
+    """
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        return cast("Self", super().model_copy(update=update))
+
+
 class _Catalogue(SqlCatalog):  # type: ignore[misc,unused-ignore]
     """Remembers the metadata files that it read: they never change, and each act on a table asks for them again."""
 
@@ -74,7 +85,7 @@ class _Catalogue(SqlCatalog):  # type: ignore[misc,unused-ignore]
         location = str(orm_table.metadata_location)
         metadata = self._read.pop(location, None)
         if metadata is None:
-            metadata = super()._convert_orm_to_iceberg(orm_table).metadata
+            metadata = _Metadata.model_validate_json(HomeFiles(self.properties).place(location).read_bytes())
         self._read[location] = metadata
         while len(self._read) > _REMEMBERED:
             self._read.popitem(last=False)

@@ -10,6 +10,9 @@ from pathlib import Path
 from hanse.engine.snapshot import DataFile, TableSnapshot
 from hanse.errors import HanseError, Kind, code
 
+_REMEMBERED = 100_000
+_DURABLE: set[tuple[int, int, int, int]] = set()  # files that are on the disk: device, number, size, time of writing
+
 
 class NotDurable(HanseError):
     kind = Kind.UNAVAILABLE
@@ -33,10 +36,10 @@ def sync_durable(warehouse: Path, snapshot: TableSnapshot) -> None:
     metadata = table / "metadata"
     try:
         for file in snapshot.files:
-            _sync(warehouse / file.path)
-        for path in sorted(metadata.iterdir()):
+            _sync_once(warehouse / file.path)
+        for path in metadata.iterdir():
             with suppress(FileNotFoundError):  # a build beside took away an older state, which this one does not need
-                _sync(path)
+                _sync_once(path)
         folder = table
         for inner in (metadata, *({(warehouse / file.path).parent for file in snapshot.files})):
             _sync(inner)
@@ -60,6 +63,17 @@ def is_whole(path: Path, file: DataFile) -> bool:
 def table_folder(warehouse: Path, iceberg_table: str) -> Path:
     """Where the table called `iceberg_table` (dotted) lies: `domain/product/port_v1/table`."""
     return warehouse.joinpath(*iceberg_table.split("."))
+
+
+def _sync_once(path: Path) -> None:
+    """Sync a file that never changes once it is written, unless this process did so before."""
+    facts = path.stat()
+    mark = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+    if mark not in _DURABLE:
+        _sync(path)
+        if len(_DURABLE) >= _REMEMBERED:
+            _DURABLE.clear()
+        _DURABLE.add(mark)
 
 
 def _sync(path: Path) -> None:
