@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 
@@ -24,6 +24,9 @@ from hanse.node.home.reads import Reads
 from hanse.node.names import Names
 from hanse.spec.model import Column, Contract, Table
 from tests.engine.tables import KEY, publish
+
+if TYPE_CHECKING:
+    from hanse.node.node import Node
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FIXTURE = json.loads((Path(__file__).parent / "fixture.json").read_text())
@@ -130,6 +133,10 @@ class World:
 
     def find(self, domain: str) -> Home | None:
         return self.homes.get(domain)
+
+    def as_node(self) -> Node:
+        """This world, which has what a question asks of a node and nothing more of one."""
+        return cast("Node", self)
 
 
 def asks(name: str, *teams: str) -> Request:

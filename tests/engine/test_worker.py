@@ -58,6 +58,22 @@ def status(pid: int, field: str) -> str:
     raise AssertionError(field)
 
 
+def runs(pid: int) -> bool:
+    """Whether a process has not ended; one that nobody has waited for has."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def ended(pids: list[int], goes_on: Callable[[int], bool]) -> None:
+    """Wait until none of the processes goes on."""
+    until = time.monotonic() + 5
+    while any(map(goes_on, pids)) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not any(map(goes_on, pids))
+
+
 def test_a_worker_has_limits_no_environment_and_no_privilege() -> None:
     async def test(engine: Engine) -> None:
         await value(engine, "SELECT 1")
@@ -89,10 +105,7 @@ def test_every_process_ends_with_the_engine() -> None:
 
     asked(test)
     assert seen
-    until = time.monotonic() + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in seen) and time.monotonic() < until:
-        time.sleep(0.01)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in seen)
+    ended(seen, lambda pid: Path(f"/proc/{pid}").exists())
 
 
 @pytest.mark.parametrize(
@@ -277,14 +290,6 @@ def test_a_full_queue_says_so() -> None:
     asked(test, replace(SETTINGS, waiting=2))
 
 
-def runs(pid: int) -> bool:
-    """Whether a process has not ended; one that nobody has waited for has."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 def test_a_worker_that_is_killed_is_an_error_and_is_replaced() -> None:
     async def test(engine: Engine) -> None:
         asking = asyncio.ensure_future(value(engine, ENDLESS))
@@ -294,8 +299,7 @@ def test_a_worker_that_is_killed_is_an_error_and_is_replaced() -> None:
             os.kill(pid, 9)
         with pytest.raises(WorkerLost):
             await asking
-        while any(runs(pid) for pid in killed):  # the kernel takes a moment to end what was killed
-            await asyncio.sleep(0.01)
+        ended(killed, runs)  # the kernel takes a moment to end what was killed
         assert await value(engine, "SELECT 1") == 1
 
     asked(test)
