@@ -364,6 +364,15 @@ def test_an_older_store_is_migrated_after_a_copy(tmp_path: Path, monkeypatch: py
         assert "note" not in {row[1] for row in old.execute("PRAGMA table_info(meta)")}
 
 
+def test_the_files_of_the_migrations_are_named_by_their_revisions_in_order() -> None:
+    from alembic.script import ScriptDirectory
+
+    from hanse.node.home import database
+
+    chain = [script.revision for script in ScriptDirectory(str(database._MIGRATIONS)).walk_revisions()]
+    assert database._revisions() == chain[::-1]
+
+
 def test_the_tables_are_what_the_migrations_make(tmp_path: Path) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext

@@ -112,21 +112,17 @@ class Database:
         self._engine.dispose()
 
     def _bring_up(self, file: Path | None) -> None:
-        from alembic.runtime.migration import MigrationContext
-        from alembic.script import ScriptDirectory
-
-        scripts = ScriptDirectory(str(_MIGRATIONS))
-        newest = scripts.get_current_head()
+        known = _revisions()
         try:
             with self._engine.connect() as connection:
-                current = MigrationContext.configure(connection).get_current_revision()
+                current = _revision(connection)
         except sa.exc.DBAPIError as error:
             raise StoreUnreadable("the home's store cannot be read") from error
-        if current == newest:
+        if current == known[-1]:
             return
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        if current is not None and current not in known:
             raise NewerStore(
-                f"the home's store has revision {current}, this hanse knows up to {newest}",
+                f"the home's store has revision {current}, this hanse knows up to {known[-1]}",
                 mend="install the hanse that wrote it, or a newer one",
             )
         if current is not None and file is not None:
@@ -143,6 +139,21 @@ def _told() -> Iterator[None]:
     except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
         said = str(error.orig).strip().partition("\n")[0]
         raise StoreDown(f"the home's store refused: {said}", mend="free its disk, or start its server") from error
+
+
+def _revisions() -> list[str]:
+    """Those this hanse knows, in order: the file of a migration is named by its own.
+
+    Alembic knows them too, but it is imported where something is to be migrated: that costs every start 0.15 s.
+    """
+    return sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def _revision(connection: Connection) -> str | None:
+    """What Alembic noted in the store as its revision; None when there is no store yet."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def _upgrade(connection: Connection) -> None:
