@@ -89,6 +89,13 @@ def test_an_unknown_option_is_answered_with_the_nearest_one() -> None:
     assert "--limit" in done.stderr
 
 
+@pytest.mark.parametrize("words", [("../x",), ("..",), ("run/x",), ("cancel", "../x"), ("run-1?x=1", "--follow")])
+def test_what_is_no_id_of_a_run_reaches_no_path(words: tuple[str, ...]) -> None:
+    done = hanse("runs", *words)
+    assert done.exit_code == failures.USAGE
+    assert "is no id; hanse runs shows them" in done.stderr
+
+
 def test_global_flags_are_taken_before_and_after_the_verb(tmp_path: Path) -> None:
     for words in (("--dir", str(tmp_path), "status"), ("status", "--dir", str(tmp_path))):
         done = hanse(*words)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from hanse.cli import render
+from hanse.cli.ids import one_id
 from hanse.cli.state import state
 from hanse.cli.transport import connect
 from hanse.names import ProductId
@@ -144,7 +145,7 @@ def grant(
 def approve(ctx: click.Context, request: str, note: str | None, until: str | None, columns: tuple[str, ...]) -> None:
     """Approve REQUEST, whole or for less."""
     body = {"note": note, "until": _until(until) if until else None, "columns": list(columns) or None}
-    _granted(ctx, connect(ctx).post(f"/access/requests/{_id(request)}/approve", body))
+    _granted(ctx, connect(ctx).post(f"/access/requests/{one_id(request, 'access list')}/approve", body))
 
 
 @command.command("refuse")
@@ -153,7 +154,7 @@ def approve(ctx: click.Context, request: str, note: str | None, until: str | Non
 @click.pass_context
 def refuse(ctx: click.Context, request: str, why: str) -> None:
     """Refuse REQUEST with a reason."""
-    told = connect(ctx).post(f"/access/requests/{_id(request)}/refuse", {"why": why})
+    told = connect(ctx).post(f"/access/requests/{one_id(request, 'access list')}/refuse", {"why": why})
     if state(ctx).json:
         render.document(told)
         return
@@ -166,7 +167,7 @@ def refuse(ctx: click.Context, request: str, why: str) -> None:
 @click.pass_context
 def revoke(ctx: click.Context, grant: str, why: str) -> None:
     """End GRANT now."""
-    told = connect(ctx).post(f"/access/grants/{_id(grant)}/revoke", {"why": why})
+    told = connect(ctx).post(f"/access/grants/{one_id(grant, 'access list')}/revoke", {"why": why})
     if state(ctx).json:
         render.document(told)
         return
@@ -181,7 +182,9 @@ def revoke(ctx: click.Context, grant: str, why: str) -> None:
 @click.pass_context
 def renew(ctx: click.Context, grant: str, until: str | None, why: str) -> None:
     """Renew GRANT: the owner grants it anew; anybody else asks the owner to."""
-    told = connect(ctx).post(f"/access/grants/{_id(grant)}/renew", {"until": _until(until), "why": why})
+    told = connect(ctx).post(
+        f"/access/grants/{one_id(grant, 'access list')}/renew", {"until": _until(until), "why": why}
+    )
     if "grant" in told:
         _granted(ctx, told)
     elif state(ctx).json:
@@ -229,6 +232,4 @@ def _whom(text: str) -> str:
 
 
 def _id(text: str) -> str:
-    if not text.replace("-", "").replace("_", "").isalnum():
-        raise click.BadParameter(f"{text[:40]!r} is no id; hanse access list shows them")
-    return text
+    return one_id(text, "access list")

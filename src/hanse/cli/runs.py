@@ -8,6 +8,7 @@ import click
 
 from hanse.cli import render
 from hanse.cli.findings import printable
+from hanse.cli.ids import one_id
 from hanse.cli.state import state
 from hanse.cli.transport import connect
 
@@ -31,9 +32,9 @@ def command(ctx: click.Context, words: tuple[str, ...], limit: int, follow: bool
                 raise click.UsageError("--follow needs the ID of a run", ctx)
             _list(ctx, limit)
         case ("cancel", id):
-            _cancel(ctx, id)
+            _cancel(ctx, one_id(id, "runs"))
         case (id,) if id != "cancel":
-            return _one(ctx, id, follow)
+            return _one(ctx, one_id(id, "runs"), follow)
         case _:
             raise click.UsageError("give the ID of one run, or cancel and an ID", ctx)
     return 0
