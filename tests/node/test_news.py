@@ -220,7 +220,12 @@ def test_one_s_own_requests_and_grants_are_told_and_no_other_s(world: World) -> 
     assert [one.data["to"] for one in team] == ["team:growth"]
 
 
-@pytest.mark.parametrize("cursor", ["7", "%%%", "bnVsbA", "eyJzYWxlcyI6IDd9", "x" * 20_000, "eyJTQUxFUyI6ICJ4In0"])
+DEEP = base64.urlsafe_b64encode(b"[" * 12_000).decode()
+
+
+@pytest.mark.parametrize(
+    "cursor", [DEEP, "7", "%%%", "bnVsbA", "eyJzYWxlcyI6IDd9", "x" * 20_000, "eyJTQUxFUyI6ICJ4In0"]
+)
 def test_a_cursor_that_events_did_not_give_is_refused(world: World, cursor: str) -> None:
     with pytest.raises(BadCursor):
         told(world, STRANGER, cursor)

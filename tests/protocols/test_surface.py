@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pyarrow as pa
 import pytest
 import yaml
 from pyarrow import csv, parquet
 
+from hanse.governance.identity import LEEWAY, LONGEST_LIFETIME, issue
+from hanse.node.layout import mesh_of
+from hanse.node.people import ISSUER, audience, issuer_key
+from hanse.protocols.http.streams import OF_ONE, Streams
+from tests.demo import Demo
 from tests.protocols.conftest import Caller
 
 QUERY = "/api/v1/query"
@@ -216,6 +225,63 @@ def test_events_stream_from_a_cursor_on(caller: Caller) -> None:
     assert said.startswith(f"id: {more[0]['cursor']}\nevent: {more[0]['name']}\n")
     refused = client.get("/api/v1/events", params={"after": "7"})
     assert (refused.status_code, refused.json()["code"]) == (400, "events.bad-cursor")
+
+
+STREAM = {"accept": "text/event-stream"}
+
+
+def test_a_caller_has_some_streams_and_no_more_until_one_ends(caller: Caller) -> None:
+    client = caller("steward")
+    with ExitStack() as opened:
+        for _ in range(OF_ONE):
+            assert opened.enter_context(client.stream("GET", "/api/v1/events", headers=STREAM)).status_code == 200
+        with client.stream("GET", "/api/v1/events", headers=STREAM) as refused:
+            assert refused.status_code == 503
+            assert json.loads(refused.read())["code"] == "events.too-many-streams"
+            assert "retry-after" in refused.headers
+        with caller("stranger").stream("GET", "/api/v1/events", headers=STREAM) as other:
+            assert other.status_code == 200
+    for _ in range(50):  # the node notices within a moment that they ended
+        with client.stream("GET", "/api/v1/events", headers=STREAM) as again:
+            if again.status_code == 200:
+                return
+        time.sleep(0.1)
+    pytest.fail("no stream was let go")
+
+
+def test_a_stream_ends_with_its_token(demo: Demo) -> None:
+    begun = datetime.now(UTC) - LONGEST_LIFETIME - LEEWAY + timedelta(seconds=3)
+    old = issue(
+        issuer_key(demo.folder / ".hanse" / "issuer"),
+        issuer=ISSUER,
+        subject="steward",
+        audience=audience(mesh_of(demo.folder)),
+        scopes=["read"],
+        now=begun,
+        lifetime=LONGEST_LIFETIME,
+    )
+    headers = {**STREAM, "authorization": f"Bearer {old}"}
+    with httpx.stream("GET", f"{demo.url}/api/v1/events", headers=headers, timeout=30, trust_env=False) as stream:
+        assert stream.status_code == 200
+        told = "".join(stream.iter_text())  # to its end
+    assert "event: product.published" in told
+    assert httpx.get(f"{demo.url}/api/v1/events", headers=headers, trust_env=False).status_code == 401
+
+
+def test_streams_share_one_look_at_the_homes() -> None:
+    looks = 0
+
+    async def look() -> tuple[str | None, ...]:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0.01)
+        return (str(looks),)
+
+    async def all_at_once() -> set[tuple[str | None, ...]]:
+        streams = Streams()
+        return set(await asyncio.gather(*(streams.marks(look) for _ in range(500))))
+
+    assert asyncio.run(all_at_once()) == {("1",)}
 
 
 def test_metrics_name_no_person_and_no_product(caller: Caller) -> None:

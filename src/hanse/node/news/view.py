@@ -104,7 +104,7 @@ def events(node: Node, ask: Request, wanted: Wanted, after: str | None, most: in
     requests and grants of their own. A cursor says when the last event that was shown of each domain was, and nothing
     of those that were not.
     """
-    places = _opened(after)
+    places = places_of(after)
     found = [
         (home.domain, event)
         for home in node.homes.values()
@@ -221,14 +221,15 @@ def _sealed(places: Mapping[str, str]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _opened(cursor: str | None) -> dict[str, str]:
+def places_of(cursor: str | None) -> dict[str, str]:
+    """When the last event before a cursor was, by domain. Raises `BadCursor`."""
     if not cursor:
         return {}
     if len(cursor) > _LONGEST or not cursor.isascii():
         raise BadCursor
     try:
         places = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadCursor from None
     if not isinstance(places, dict) or not all(
         is_name(domain) and isinstance(at, str) and _INSTANT.fullmatch(at) for domain, at in places.items()

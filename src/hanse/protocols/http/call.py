@@ -20,6 +20,7 @@ from hanse.node.runs import TooManyRuns
 from hanse.protocols.http.errors import NotSupportedBody, TooLarge, TooSlow
 from hanse.protocols.http.identity import Identities
 from hanse.protocols.http.metrics import Metrics
+from hanse.protocols.http.streams import Streams
 from hanse.protocols.http.types import Cursors, Members, read_json
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Api:
     # plans run whatever their sender wrote: apart, so that they hold up nobody else
     plans: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(PLANS, "plan"))
     planning: Counter[str] = field(default_factory=Counter)
+    streams: Streams = field(default_factory=Streams)
 
     def stop_taking(self) -> None:
         """Refuse what is new from now on; what was begun goes on."""
@@ -84,6 +86,11 @@ class Call:
         """Who asks; a public route has nobody."""
         assert self._principal is not None, "a public route asks for nobody"
         return self._principal
+
+    def identify_again(self) -> None:
+        """Take the bearer for who they are by now; raise `TokenRefused` when their token ended meanwhile."""
+        assert self.route.scope is not None, "a public route asks for nobody"
+        self._principal = self.api.identities.principal(self.scope["headers"], self.route.scope)
 
     def ask(self, purpose: str | None = None) -> Ask:
         """The act of asking, as the steps take it; the purpose is stated by the body, else by its header."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
+from hanse.governance.identity import TokenRefused
 from hanse.names import ProductId
 from hanse.node.news import following, view
 from hanse.node.news.view import Said, Wanted
@@ -15,11 +16,11 @@ from hanse.protocols.http.call import Call, Passed, Receive, Send
 from hanse.protocols.http.formats import negotiated
 from hanse.protocols.http.routes import route
 from hanse.protocols.http.routes.products import document
+from hanse.protocols.http.streams import LOOK_SECONDS
 from hanse.protocols.http.types import limit_of, product_of
 
 STREAM = "text/event-stream"
-_LOOK_SECONDS = 1.0
-_ALIVE_LOOKS = 15  # a comment after so many looks without news, so that dead connections are noticed
+_ALIVE_LOOKS = 15  # a comment at the first and after so many looks without news: dead connections are noticed
 _AT_ONCE = 100
 _TRUE = ("true", "1")
 
@@ -43,7 +44,6 @@ async def events(call: Call) -> Response:
     )
     after = call.header(b"last-event-id") or params.get("after")
     if media == STREAM:
-        await call.work(view.events, call.node, call.ask(), wanted, after, 1)  # a bad cursor is told as a problem
         return _stream(call, wanted, after)
     limit = limit_of(params.get("limit"), view.MOST)
     found: list[Said] = await call.work(view.events, call.node, call.ask(), wanted, after, limit)
@@ -75,6 +75,10 @@ async def _change(call: Call, *, follows: bool) -> Response:
 
 
 def _stream(call: Call, wanted: Wanted, after: str | None) -> Response:
+    view.places_of(after)  # a bad cursor is told as a problem
+    streams = call.api.streams
+    streams.check(call.principal.id)
+
     async def write(_: Receive, send: Send) -> None:
         head = [(b"content-type", STREAM.encode()), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": head})
@@ -82,24 +86,31 @@ def _stream(call: Call, wanted: Wanted, after: str | None) -> Response:
         place, quiet, seen = after, 0, None
         try:
             while not leaving.done() and not call.api.stopping:
-                now = await call.work(view.marks, call.node)
+                call.identify_again()
+                now = await streams.marks(lambda: call.work(view.marks, call.node))
                 found: list[Said] = []
                 if now != seen:  # something happened since: perhaps something that this reader may know of
                     found = await call.work(view.events, call.node, call.ask(), wanted, place, _AT_ONCE)
                 seen = None if len(found) == _AT_ONCE else now
                 quiet = 0 if found else quiet + 1
-                text = _lines(found) if found else ": alive\n\n" if quiet % _ALIVE_LOOKS == 0 else ""
+                text = _lines(found) if found else ": alive\n\n" if quiet % _ALIVE_LOOKS == 1 else ""
                 if text:
                     await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
                 if found:
                     place = found[-1].cursor
                 if len(found) < _AT_ONCE:
-                    await asyncio.wait({leaving}, timeout=_LOOK_SECONDS)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    await asyncio.wait({leaving}, timeout=LOOK_SECONDS)
+        except TokenRefused:
+            pass  # whoever has a token by then goes on from the last cursor
         finally:
             leaving.cancel()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    return Passed(write)
+    async def counted(receive: Receive, send: Send) -> None:
+        with streams.held(call.principal.id):
+            await write(receive, send)
+
+    return Passed(counted)
 
 
 def _lines(found: Sequence[Said]) -> str:
