@@ -162,7 +162,10 @@ def test_a_data_contract_specification_is_taken_over(mesh: Path) -> None:
         (("orders", "--from", "orders.odcs.yaml"), "says what is promised, not where the rows are", "add --data FILE"),
         (("orders", "--from", "orders.odcs.yaml", "--data", "data/x.csv"), "lack what its contract promises", "y"),
         (("orders", "--from", "/etc/hostname"), "lies outside the folders that this node may read", "move the file"),
-        (("orders", "--from", "data/bad.parquet"), "cannot be read", "mend the file"),
+        (("orders", "--from", "data/bad.parquet"), "cannot be read: it is no Parquet file", "mend the file"),
+        (("orders", "--from", "data/none"), "there is no file at 'data/none'", "put csv, json, parquet files there"),
+        (("orders", "--from", "data/[1].csv"), "there is no file at 'data/[1].csv'", "the name reads as a pattern"),
+        (("orders", "--from", "data/a.xlsx"), "'.xlsx' does not tell one format", "add format: parquet, csv or json"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_begun_says_why_and_writes_nothing(
@@ -171,6 +174,9 @@ def test_what_cannot_be_begun_says_why_and_writes_nothing(
     (mesh / "orders.odcs.yaml").write_text(CONTRACT)
     (mesh / "data" / "x.csv").write_text("y\n1\n")
     (mesh / "data" / "bad.parquet").write_text("no parquet")
+    (mesh / "data" / "none").mkdir()
+    for name in ("[1].csv", "a.xlsx"):
+        (mesh / "data" / name).write_text("x\n1\n")
     done = hanse(mesh, "new", "product", *words)
     assert done.returncode in (1, 2, 3, 4), done.stdout
     said = done.stderr.partition("mend:")

@@ -178,11 +178,12 @@ def _format(source: Source, files: Sequence[Path | str]) -> str:
             where=str(source.place),
             mend=f"write format: {' or '.join(near)}",
         )
-    formats = {_FORMATS.get(_ending(Path(file))) for file in files}
+    endings = sorted({_ending(Path(file)) for file in files})
+    formats = {_FORMATS.get(ending) for ending in endings}
     if len(formats) == 1 and (one := formats.pop()) is not None:
         return one
     raise SourceBadOption(
-        f"source {source.name!r}: the files' endings do not tell one format",
+        f"source {source.name!r}: {', '.join(map(repr, endings))[:80]} does not tell one format",
         where=str(source.place),
         mend="add format: parquet, csv or json",
     )
@@ -253,6 +254,10 @@ def _fixed_part(whole: Path) -> Path:
 
 
 def _mend_missing(wanted: str, whole: Path) -> str:
+    if whole.is_dir():
+        return f"put {', '.join(sorted(_FUNCTIONS))} files there, with the ending that tells so"
+    if whole.is_file():
+        return "the name reads as a pattern: give the file one without *, ? and ["
     try:
         beside = [entry.name for entry in whole.parent.iterdir()]
     except OSError:

@@ -18,6 +18,7 @@ from hanse.engine.settings import MIB, Limits
 from hanse.engine.snapshot import TableSnapshot
 from hanse.engine.sources import Given, Since, SourceUnreadable, Wanted
 from hanse.engine.sources.errors import SourceChanged
+from hanse.engine.sources.unreadable import unreadable
 from hanse.errors import HanseError, Kind
 from hanse.governance.decide import fingerprint as decision_fingerprint
 from hanse.names import PortLine, TableId, literal, nearest, quote
@@ -351,8 +352,6 @@ def _tell_source(error: HanseError, sources: list[SourceInput], task: Task, prep
 
     A column that the statement misses is told as the change of a source, where all it reads lies elsewhere.
     """
-    import re
-
     import duckdb
 
     if not error.code.startswith("query."):
@@ -366,14 +365,7 @@ def _tell_source(error: HanseError, sources: list[SourceInput], task: Task, prep
             with duckdb.connect(config={"memory_limit": "512MB", "threads": "1"}) as engine:
                 engine.execute(f"SELECT count(COLUMNS(*)) FROM {source.scan}").fetchall()
         except duckdb.Error as found:
-            text = str(found)
-            line = re.search(r"Line: (\d+)|record/value (\d+)|line (\d+)", text)
-            file = next((path for path in source.files if str(path) in text), source.files[0])
-            column = re.search(r'converting column "([^"\n]{1,80})"', text)
-            place = f"{file.name}:{next(g for g in line.groups() if g)}" if line else file.name
-            detail = f"column {column[1]!r} does not hold what it is said to hold" if column else "it is damaged"
+            told = unreadable(str(found), source.files)
             raise SourceUnreadable(
-                f"source {source.name!r}: {place} cannot be read: {detail}",
-                where=str(task.transform.place),
-                mend="mend the file there, or state its format, types or null words in build.yaml",
+                f"source {source.name!r}: {told}", where=str(task.transform.place), mend=told.mend_or_state
             ) from error

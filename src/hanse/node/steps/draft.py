@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.engine.profile import Profile, profile, types
 from hanse.engine.sources import Scan, Source, SourceUnreadable, Wanted
+from hanse.engine.sources.unreadable import unreadable
 from hanse.errors import HanseError, Kind, Place, code
 from hanse.names import ProductId, is_column_name, nearest
 from hanse.node.sources import Sources, connections
@@ -191,29 +191,26 @@ class _Drafting:
 
     def _profile(self, source: Source) -> tuple[Profile, Mapping[str, str]]:
         """What its rows look like, and the types of a CSV file's columns that its first rows do not tell."""
-        import duckdb
-
-        try:
-            with self._scan(source) as scan:
-                if not scan.scan.startswith("read_csv("):
-                    return profile(scan.scan), {}
-                at_start = types(scan.scan)
-            with self._scan(replace(source, options={**source.options, "sample_rows": 0})) as scan:
-                guessed = profile(scan.scan)
-            return guessed, {c.name: c.type.sql for c in guessed.columns if at_start.get(c.name) != c.type}
-        except duckdb.Error as error:
-            line = re.search(r"(?:Line: |line )(\d+)", str(error))  # of its words no more: they may repeat a value
-            raise SourceUnreadable(
-                f"{source.place.file} cannot be read" + (f": line {line[1]} has another shape" if line else ""),
-                mend="mend the file, or name another",
-            ) from None
+        with self._scan(source) as scan:
+            if not scan.scan.startswith("read_csv("):
+                return profile(scan.scan), {}
+            at_start = types(scan.scan)
+        with self._scan(replace(source, options={**source.options, "sample_rows": 0})) as scan:
+            guessed = profile(scan.scan)
+        return guessed, {c.name: c.type.sql for c in guessed.columns if at_start.get(c.name) != c.type}
 
     @contextmanager
     def _scan(self, source: Source) -> Iterator[Scan]:
+        import duckdb
+
         sources = Sources(self.settings)
         resolved, given = sources.resolved(source, self.domain, self.settings.project)
         with TemporaryDirectory() as landing, sources.scan(resolved, given, Wanted(), Path(landing)) as scan:
-            yield scan
+            try:
+                yield scan
+            except duckdb.Error as error:
+                told = unreadable(str(error), scan.files)
+                raise SourceUnreadable(str(told), where=source.place.file, mend=told.mend) from None
 
     def _product(self, tables: Sequence[NewTable], title: str, purpose: str = "") -> NewProduct:
         asked, mesh = self.asked, self.project.mesh
