@@ -165,6 +165,7 @@ def test_a_data_contract_specification_is_taken_over(mesh: Path) -> None:
         (("orders", "--from", "data/bad.parquet"), "cannot be read: it is no Parquet file", "mend the file"),
         (("orders", "--from", "data/none"), "there is no file at 'data/none'", "put csv, json, parquet files there"),
         (("orders", "--from", "data/[1].csv"), "there is no file at 'data/[1].csv'", "the name reads as a pattern"),
+        (("orders", "--from", "data/ragged.csv"), "cannot be read: its rows are not all alike", "mend the file"),
         (("orders", "--from", "data/a.xlsx"), "'.xlsx' does not tell one format", "add format: parquet, csv or json"),
     ],
 )  # fmt: skip
@@ -175,6 +176,7 @@ def test_what_cannot_be_begun_says_why_and_writes_nothing(
     (mesh / "data" / "x.csv").write_text("y\n1\n")
     (mesh / "data" / "bad.parquet").write_text("no parquet")
     (mesh / "data" / "none").mkdir()
+    (mesh / "data" / "ragged.csv").write_text("id,name,city\n1,a,b\n2,c\n3,d,e\n")
     for name in ("[1].csv", "a.xlsx"):
         (mesh / "data" / name).write_text("x\n1\n")
     done = hanse(mesh, "new", "product", *words)

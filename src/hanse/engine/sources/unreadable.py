@@ -9,12 +9,13 @@ from pathlib import Path
 
 _CSV_LINE, _JSON_LINE = re.compile(r"CSV Error on Line: (\d+)"), re.compile(r" in line (\d+)")
 _COLUMN = re.compile(r'converting column "([^"\n]{1,80})"')
+ONE_COLUMN = "detect the CSV parsing dialect"  # the engine says so, or takes each row for one value
 _MEND, _STATE = "mend the file there", "its format, types or null words"
 # a mark in the engine's words (DuckDB 1.5) → what is wrong, how to mend it, what to state of it instead
 _KNOWN = (
     ("not utf-8 encoded", "it is not UTF-8", "save it as UTF-8", "encoding:"),
     ("Expected Number of Columns", "the row has another number of columns than the file", _MEND, _STATE),
-    ("detect the CSV parsing dialect", "its rows are not all alike, or its delimiter is none of , ; | and tab", _MEND,
+    (ONE_COLUMN, "its rows are not all alike, or its delimiter is none of , ; | and tab", _MEND,
      "delimiter: or quote:"),
     ("unterminated quote", "a quote is not closed", _MEND, "quote:"),
     ("has duplicate key", "an object names a member twice", _MEND, ""),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hanse.engine.profile import Profile, profile, types
 from hanse.engine.sources import Scan, Source, SourceUnreadable, Wanted
-from hanse.engine.sources.unreadable import unreadable
+from hanse.engine.sources.unreadable import ONE_COLUMN, unreadable
 from hanse.errors import HanseError, Kind, Place, code
 from hanse.names import ProductId, is_column_name, nearest
 from hanse.node.sources import Sources, connections
@@ -195,6 +195,9 @@ class _Drafting:
             if not scan.scan.startswith("read_csv("):
                 return profile(scan.scan), {}
             at_start = types(scan.scan)
+            if len(at_start) == 1 and any(mark in next(iter(at_start)) for mark in ",;|\t"):
+                told = unreadable(ONE_COLUMN, scan.files)
+                raise SourceUnreadable(str(told), where=source.place.file, mend=told.mend)
         with self._scan(replace(source, options={**source.options, "sample_rows": 0})) as scan:
             guessed = profile(scan.scan)
         return guessed, {c.name: c.type.sql for c in guessed.columns if at_start.get(c.name) != c.type}
